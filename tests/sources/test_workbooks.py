@@ -261,6 +261,17 @@ def test_a_format_that_nobody_writes_costs_nothing(tmp_path: Path, code: str) ->
     assert time.perf_counter() - start < 5
 
 
+def test_rows_of_one_number_stay_rows_of_their_own(tmp_path: Path) -> None:
+    """As where a programme gives each row the number of the first: the last one was all of them."""
+    rows = "".join(
+        f'<row r="2"><c t="inlineStr"><is><t>{n}</t></is></c><c><v>{n}</v></c></row>'
+        for n in range(7, 10)
+    )
+    path = crafted(tmp_path / "a.xlsx", f'{SHEET}<row r="1">{HEAD}</row>{rows}{END}')
+    posts = [post for post in read_posts(str(path), kind="found") if isinstance(post, Post)]
+    assert [(post.post_id, post.title) for post in posts] == [("7", "7"), ("8", "8"), ("9", "9")]
+
+
 def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
     row = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     path = crafted(tmp_path / "a.xlsx", f'{SHEET}<row r="1">{HEAD}</row>{row}{END}')

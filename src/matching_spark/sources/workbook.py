@@ -37,6 +37,7 @@ OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook 
 EPOCH_1904 = dt.datetime(1904, 1, 1)  # where a workbook says so, as of Excel for the Mac
 
 T = TypeVar("T")
+Row = tuple[int, int]  # how many there were, and its number: a programme may give two the same
 Event = tuple[str, dict[str, str] | None, str]  # begin: attributes; end: None; text: no name
 
 
@@ -213,13 +214,13 @@ class _Cells:
     epoch: dt.datetime
     seen: Seen
 
-    def of(self, events: Iterator[Event]) -> Iterator[tuple[int, int, str]]:
+    def of(self, events: Iterator[Event]) -> Iterator[tuple[Row, int, str]]:
         """(row, column, text) of each cell that is not empty."""
-        row, column = 0, -1
+        count, row, column = 0, 0, -1
         cell: dict[str, str] = {}
         for name, given, text in events:
             if name == "row" and given is not None:
-                row, column = int(given.get("r", row + 1)), -1
+                count, row, column = count + 1, int(given.get("r", row + 1)), -1
             elif name == "f":
                 cell["f"] = ""
             elif name == "mergeCell" and given and len({*re.findall(r"\d+", given["ref"])}) > 1:
@@ -227,7 +228,7 @@ class _Cells:
             elif name == "c" and given is not None:
                 column, cell = _column(given.get("r", ""), column + 1), given
             elif name == "c" and (said := self._said(cell, text)):
-                yield row, column, said
+                yield (count, row), column, said
 
     def _said(self, cell: dict[str, str], text: str) -> str:
         if not text:
@@ -251,9 +252,9 @@ class _Cells:
         return _unescaped(text)
 
 
-def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Record]:
+def _grouped(cells: Iterator[tuple[Row, int, str]]) -> Iterator[Record]:
     width = size = 0
-    for number, group in groupby(cells, lambda cell: cell[0]):
+    for (_, number), group in groupby(cells, lambda cell: cell[0]):
         row: dict[int, str] = {}
         last = long = 0
         for _, column, text in group:
