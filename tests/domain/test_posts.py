@@ -38,6 +38,8 @@ def test_a_clean_text_can_be_stored_and_stays(text: str) -> None:
 def test_what_nobody_sees_says_nothing() -> None:
     assert clean("\u200b \ufeff\u2060") == ""
     assert clean(" 지\u200b갑 ") == "지\u200b갑"
+    for unseen in ("\ufeff", "\u200b", "\u200e \u2060", "\u3000\u200f"):  # an id is no other by it
+        assert clean(f"{unseen}2026-0001 {unseen}") == "2026-0001"
     assert clean("반쪽 \ud83d") == "반쪽 \ufffd"
     assert clean("\ud83d\ude00") == "😀"
 

@@ -33,6 +33,10 @@ MOST_MARKS = 30  # in a row: what any language needs (UAX #15, Stream-Safe Text 
 SHORT = 1_000  # characters, whose marks are in order at once
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
+# What stands around a text and is no part of it: white space, and what of a page, a chat or a file
+# comes along when it is copied: without width (zero-width space, word joiner, BOM) and marks of
+# direction, none of which has a counterpart inside.
+AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u2060\ufeff\u200e\u200f"
 # Where a number may stand, in whatever column a desk has put it.
 FREE_TEXT = (
     *("subcategory", "title", "description", "colour", "place", "region", "kept_at", "kept_phone"),
@@ -168,7 +172,7 @@ def check_findable(post: Post, photos: Collection[str]) -> None:
 
 
 def clean(value: object) -> str:
-    """A text cell as one NFC string without surrounding space; None becomes ''.
+    """A text cell as one NFC string without what stands AROUND it; None becomes ''.
 
     What no UTF-8 can say (half an emoji) is shown as U+FFFD; NUL, which no file can have, is left
     out, and so are marks without end upon one letter; and what only has characters that nobody sees
@@ -177,7 +181,7 @@ def clean(value: object) -> str:
     if value is None:
         return ""
     whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFC", few_marks(whole)).replace("\x00", "").strip()
+    text = unicodedata.normalize("NFC", few_marks(whole)).replace("\x00", "").strip(AROUND)
     return text if any(unicodedata.category(c) not in UNSEEN for c in text) else ""
 
 
