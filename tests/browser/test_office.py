@@ -155,7 +155,7 @@ def test_pairs_are_reviewed_by_keys(clerk: Visitor) -> None:
     visit.follow(page.get_by_role("link", name=clerk.say("office.review")).first)
     sides = page.locator(".side")
     expect(sides).to_have_count(2)
-    heights = sides.locator(".picture").evaluate_all("all => all.map(e => e.clientHeight)")
+    heights = sides.locator("> .picture").evaluate_all("all => all.map(e => e.clientHeight)")
     assert heights[0] == heights[1] > 0
     visit.check()
     first = page.locator(".side .id").all_inner_texts()

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page
 
 from matching_spark.score.components import LANGUAGES
+from matching_spark.service.pages.office_contexts import ReviewPage
 from tests.service.samples import samples
 from tests.support.chromium import LOW, PRESSED, TARGET
 
@@ -75,6 +76,22 @@ def test_a_button_of_a_card_is_as_wide_as_others_where_there_is_place(page: Page
     beside = "all => [...new Set(all.map(e => getComputedStyle(e).paddingInline))]"
     claims, others = (page.locator(of).evaluate_all(beside) for of in (".claim", ".actions button"))
     assert claims == others
+
+
+def test_all_photos_of_a_pair_can_be_looked_at(page: Page) -> None:
+    """What makes two things one may be on the third photo of a thing."""
+    context = samples()["review"]
+    assert isinstance(context, ReviewPage)
+    assert context.pair
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/review/ko")
+    for thing, side in zip(
+        (context.pair.lost, context.pair.found), page.locator(".side").all(), strict=True
+    ):
+        shown = side.locator(".picture img").evaluate_all("all => all.map(e => e.src)")
+        assert len(set(shown)) == len(thing.photos)
+    heights = page.locator(".side > .picture").evaluate_all("all => all.map(e => e.clientHeight)")
+    assert heights[0] == heights[1] > 0
 
 
 def test_an_officer_sees_all_of_a_photo_and_a_single_one_larger(page: Page) -> None:

@@ -94,7 +94,7 @@
     }
   });
   on("pointermove", (event) => {
-    const picture = event.target.closest?.(".zoomed .picture");
+    const picture = event.target.closest?.(".zoomed .zoomable");
     if (!picture) return;
     const box = picture.getBoundingClientRect(), pair = picture.closest(".pair").style;
     pair.setProperty("--x", `${(100 * (event.clientX - box.left)) / box.width}%`);
