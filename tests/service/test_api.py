@@ -146,6 +146,29 @@ def test_a_post_names_the_photos_that_are_shown(program: TestClient, bag: str) -
     assert counts == [1, 1, 0, 1]
 
 
+def test_a_search_names_photos_by_addresses_that_a_program_can_open(
+    program: TestClient, running: Service, bag: str
+) -> None:
+    """And not by files of the service's disk."""
+    (second,) = program.post(
+        f"{OFFICE}/posts", json={"title": "줄무늬 가방", "photos": [encoded(drawn("red")), PHOTO]}
+    ).json()["photos"][1:]
+    asked = program.post(f"{OFFICE}/search", json={"photo": PHOTO})
+    photos = [each["photo"] for each in asked.json()["results"]]
+    assert sorted(photos) == sorted([second["large"], large(program, bag)])
+    for url in photos:
+        assert program.get(url).headers["content-type"] == "image/jpeg"
+    assert running.settings.table not in asked.text
+    worded = program.post(f"{OFFICE}/posts", json={"title": "초록색 우산"}).json()["post_id"]
+    results = program.post(f"{OFFICE}/search", json={"words": "초록색 우산"}).json()["results"]
+    assert {each["photo"] for each in results if each["post_id"] == worded} == {None}
+
+
+def large(program: TestClient, post_id: str) -> str:
+    """The address of a post's first photo."""
+    return str(program.get(f"{OFFICE}/posts/{post_id}").json()["photos"][0]["large"])
+
+
 def test_what_is_skipped_is_not_asked_for(program: TestClient, running: Service, bag: str) -> None:
     for region in ("부산", "대구"):
         other = Post("", "found", "가방", title="줄무늬 가방", region=region)

@@ -19,6 +19,7 @@ from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse
 
 from matching_spark.domain.posts import Filters, Post, clean
+from matching_spark.domain.results import Match
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.search.query import Query
@@ -177,7 +178,7 @@ class _Office:
             result = self._of.desk.search(query, where, depth, self._of.office_deadline)
         left = [m for m in result.matches if after is None or [-m.score, m.post_id] > after]
         shown = left[: asked.limit]
-        said = replace(result, matches=tuple(shown)).to_dict()
+        said = replace(result, matches=tuple(map(self._shown, shown))).to_dict()
         more = len(left) > len(shown) and result.complete
         last = (-shown[-1].score, shown[-1].post_id) if more else ()
         said |= {"cursor": _cursor(question, *last) if more else ""}
@@ -243,6 +244,15 @@ class _Office:
         """Keep what is said of a pair."""
         self._of.desk.decide(said.lost_id, said.found_id, said.verdict, *writer)
         return said.model_dump()
+
+    def _shown(self, match: Match) -> Match:
+        """With the address of its photo, which a program can open: not where it is kept."""
+        stored = self._of.desk.post(match.post_id) if match.photo else None
+        if match.photo is None or stored is None:
+            return replace(match, photo=None)
+        name = match.photo.rpartition("/")[2].partition(".")[0]
+        pictures = zip(stored.shown, self._of.photo_names.pictures(stored), strict=True)
+        return replace(match, photo=next((p.large for sha, p in pictures if sha == name), None))
 
     def _told(self, stored: StoredPost) -> dict[str, Any]:
         fields = {k: v for k, v in vars(stored.post).items() if k not in _INSIDE}
