@@ -25,8 +25,10 @@ def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
     signed_in(browser, running)
     lost = Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
     lost_id = running.desk.add(lost, [], WHO, None).post.post_id
-    paths = ["/office/review", pair_url(lost_id, bag), "/no/such/page", "/office/password"]
-    for path in (*paths, "/office?more=today", similar_url(bag)):
+    for path in (
+        *("/office/review", "/no/such/page", "/office/password", "/office?more=today"),
+        *(pair_url(lost_id, bag), similar_url(bag)),
+    ):
         page = browser.get(path).text
         switched = {"csrf": csrf(page), "here": field(page, "here"), "lang": "en"}
         again = browser.post("/lang", data=switched)
