@@ -170,6 +170,16 @@ def test_a_page_is_whole(name: str, language: Language) -> None:
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+@pytest.mark.parametrize("name", samples())
+def test_what_is_wrong_with_a_field_is_read_with_it(name: str) -> None:
+    outline = Outline(rendered(samples()[name], "ko"))
+    wrong = {of for _, tag in outline.tags if (of := tag.get("id") or "").endswith("-wrong")}
+    told = (
+        tag.get("aria-describedby") or "" for tag in outline.every("input", "select", "textarea")
+    )
+    assert wrong <= {each for ids in told for each in ids.split()}
+
+
 def test_things_stand_below_the_heading_of_their_group() -> None:
     """Who goes by headings: a group's was one of its things, and what is asked last one more."""
     page = rendered(samples()["results-10"], "en")
