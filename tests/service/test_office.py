@@ -349,6 +349,7 @@ def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_o
     over = browser.get(pair_url(ids[0], bag))
     assert over.status_code == 410
     assert words.say("problem.gone", "ko") in over.text
+    assert f'<a class="brand" href="/office">{words.say("office.name", "ko")}</a>' in over.text
     assert words.say("review.empty", "ko") not in over.text  # another is left
     assert browser.get("/office/review").text.count("보라색 줄무늬 가방") >= 2
 
