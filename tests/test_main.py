@@ -1,6 +1,7 @@
 """The command line: exit codes, one sentence an error, output that pipes."""
 
 import csv
+import datetime as dt
 import errno
 import json
 import os
@@ -17,6 +18,7 @@ from pyspark.sql import SparkSession
 from matching_spark import operations
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
+from matching_spark.domain.dates import KST
 from matching_spark.ingest.vector_import import ingest_vectors
 from tests.cli.test_asking import talk
 from tests.support.commands import call, command
@@ -183,6 +185,17 @@ def test_undo_takes_a_moment_as_history_tells_it(stored: str) -> None:
         done = command("undo", "--before", moment, "--table", stored)
         said = " ".join(done.stderr.split())
         assert "`matching-spark history` lists those that there are" in said, (moment, said)
+
+
+def test_a_post_was_changed_when_this_machines_clock_says(
+    stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `history` and `account` have it: 20:00 in Seoul was 11:00:00.123456+00:00."""
+    monkeypatch.setenv("TZ", "KST-9")
+    post = json.loads(command("list", "--limit", "1", "--table", stored).stdout)["posts"][0]
+    seoul = dt.datetime.fromisoformat(post["updated_at"]).astimezone(dt.timezone(KST))
+    shown = talk(["show", post["post_id"], "--table", stored], [])
+    assert re.search(rf"updated_at\W+{seoul:%Y-%m-%d %H:%M:%S}\W", shown)
 
 
 def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:

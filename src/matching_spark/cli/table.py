@@ -10,7 +10,7 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import Common, not_empty, on_a_table, terminal
-from matching_spark.cli.views import Entry, facts, joined, titled
+from matching_spark.cli.views import Entry, facts, joined, moment, titled
 from matching_spark.errors import UsageError
 
 
@@ -51,9 +51,9 @@ def undo(
     run = common.begin()
     if (snapshot is None) == (before is None):
         raise UsageError("undo SNAPSHOT, or undo --before TIME; `history` lists both")
-    moment = None if before is None else _moment(before)
+    since = None if before is None else _moment(before)
     with terminal() as progress:
-        report = operations.table.undo(run.settings, snapshot, moment, progress)
+        report = operations.table.undo(run.settings, snapshot, since, progress)
     view = titled(report.table, "commits taken back", "posts", "snapshot")
     view.add_row(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
@@ -83,10 +83,9 @@ def history(common: Common) -> None:
     report = operations.browse.history(run.settings)
     entries = []
     for each in report.commits:
-        when = each.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         state = "the table now" if each.current else "" if each.undo else "cannot be gone back to"
         more = joined(each.command, f"{each.posts:,} posts", state)
-        entries.append(Entry("", (when, each.snapshot), "", more))
+        entries.append(Entry("", (moment(each.at), each.snapshot), "", more))
     run.emit(report.to_dict(), Group(*entries, cell(report.table, "dim")))
 
 

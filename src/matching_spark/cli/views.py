@@ -1,5 +1,6 @@
 """What several commands draw on a terminal: a search's result, facts by name."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -157,6 +158,11 @@ def joined(*words: object) -> str:
     return ", ".join(" ".join(str(word).split()) for word in words if word)
 
 
+def moment(at: dt.datetime) -> str:
+    """As this machine's clock tells it, which `undo --before` takes."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def titled(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
     """Columns, those of numbers last, whose title and caption stand to the left."""
     view = Table(*columns, title=title, title_justify="left", caption_justify="left")
@@ -166,12 +172,13 @@ def titled(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
 
 
 def facts(said: dict[str, Any]) -> Table:
-    """A row a fact."""
+    """A row a fact, moments by this machine's clock."""
     view = Table(show_header=False)
     view.add_column()
     view.add_column(overflow="fold")
     for name, value in said.items():
-        view.add_row(name, figures(value) if isinstance(value, float) else str(value))
+        told = moment(value) if isinstance(value, dt.datetime) else value
+        view.add_row(name, figures(told) if isinstance(told, float) else str(told))
     return view
 
 
