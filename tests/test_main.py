@@ -19,6 +19,7 @@ from matching_spark import operations
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.domain.dates import KST
+from matching_spark.domain.posts import SEOUL
 from matching_spark.ingest.vector_import import ingest_vectors
 from tests.cli.test_asking import talk
 from tests.support.commands import call, command
@@ -230,6 +231,17 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     both = command(*common, "--image", world.query_photo, "--text", "가방", "--score", "cosine")
     assert json.loads(both.stdout)["score_kind"] == "cosine"
     assert {"image-image", "text-image"} <= set(json.loads(both.stdout)["results"][0]["components"])
+
+
+def test_a_day_to_come_is_told_and_searched_by(stored: str) -> None:
+    """It finds nothing, whatever there is; a clock may be wrong, and a trip's day be asked by."""
+    today = dt.datetime.now(SEOUL).date()
+    for days in (0, 1):
+        day = today + dt.timedelta(days)
+        words = ("--text", "지갑", "--lost-on", str(day), "--runner", "memory", "--table", stored)
+        done = command("search", *words)
+        assert json.loads(done.stdout)["query"]["happened_on"] == str(day)
+        assert (f"{day} is yet to come, by this machine's clock" in done.stderr) == bool(days)
 
 
 def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ def search(
     query, asked, options = _read(looking, settings, query, where, snapshot, asking, resident)
     if query.identifiers and table.state.identifier_key is None:
         progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
+    if query.happened_on is not None and query.happened_on > dt.datetime.now(SEOUL).date():
+        said = f"{query.happened_on} is yet to come, by this machine's clock"
+        progress.say(f"{said}: it counts against every post")
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
     choice = chosen(settings, table.plan(options.where, snapshot).files)
