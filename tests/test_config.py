@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -298,3 +299,22 @@ def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
     (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
     settings, _ = load_settings(tmp_path / "matching.toml")
     assert settings.cache.max_bytes == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"tabel": "x"}, "setting tabel: is no setting; is it table?"),
+        ({"identifiers": {"key": "short-secret"}}, "setting identifiers.key: String should have"),
+        ({"similarity": {"top_k": 0}}, "setting similarity.top_k: should be greater than or equa"),
+        (
+            {"cache": {"preload": "short-secret"}},
+            'setting cache.preload: is a list: write it as ["',
+        ),
+    ],
+)
+def test_settings_of_a_script_are_refused_in_our_words(given: dict[str, Any], says: str) -> None:
+    """By pydantic's own error, which no script expects of us, a key was shown."""
+    with pytest.raises(UsageError, match=f"^{re.escape(says)}") as told:
+        Settings(**given)
+    assert "short-secret" not in str(told.value)

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -19,7 +26,7 @@ from pydantic_settings import (
 )
 
 from matching_spark.errors import UsageError
-from matching_spark.guard.given import PREFIX, Given
+from matching_spark.guard.given import PREFIX, Given, fault
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
 from matching_spark.guard.toml_file import TomlFile, leaves, spark_conf
@@ -252,7 +259,10 @@ def _folder(place: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Every setting of the project; MATCHING_TABLE, MATCHING_SPARK__MASTER and so on."""
+    """Every setting of the project; MATCHING_TABLE, MATCHING_SPARK__MASTER and so on.
+
+    Raises UsageError in a sentence for each that is wrong.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -277,6 +287,19 @@ class Settings(BaseSettings):
     service: Service = Field(default_factory=Service)
     cache: Cache = Field(default_factory=Cache)
     logging: Logging = Field(default_factory=Logging)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_our_words(cls, said: object, check: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raises UsageError: pydantic's own error shows each value, which may be a key."""
+        try:
+            return check(said)
+        except ValidationError as error:
+            names = [name for name, _ in leaves(cls.model_construct().model_dump())]
+            faults = (fault(each, names) for each in error.errors())
+            raise UsageError.of(
+                [UsageError(f"setting {name}: {what}") for name, what in faults]
+            ) from None
 
     @classmethod
     def settings_customise_sources(
@@ -331,6 +354,11 @@ def load_settings(
 
     class Here(Settings):
         model_config = SettingsConfigDict(toml_file=None)  # it is read already
+
+        @model_validator(mode="wrap")
+        @classmethod
+        def _in_our_words(cls, said: object, check: ModelWrapValidatorHandler[Self]) -> Self:
+            return check(said)  # with where each was set, below
 
         @classmethod
         def settings_customise_sources(

@@ -30,6 +30,15 @@ def variable_of(name: str) -> str:
     return f"{PREFIX}{name.replace('.', '__')}".upper()
 
 
+def fault(error: ErrorDetails, names: Collection[str]) -> tuple[str, str]:
+    """The setting that pydantic says something of, and what that is in our words, without its
+    value, which may be a key. names: of all settings."""
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return name, f"is no setting; {meant(name, names)}"
+    return name, WRITTEN.get(error["type"]) or error["msg"].removeprefix("Input ")
+
+
 @dataclass(frozen=True)
 class Given:
     """The names of the settings that somebody gave, by where. names: of all that there are.
@@ -95,10 +104,7 @@ class Given:
     def wrong(self, error: ErrorDetails) -> UsageError:
         """What pydantic says of one setting, in a sentence that names it and where it was given;
         of a flag the setting is the error's argument."""
-        name = ".".join(map(str, error["loc"]))
-        what = WRITTEN.get(error["type"]) or error["msg"].removeprefix("Input ")
-        if error["type"] == "extra_forbidden":
-            what = f"is no setting; {meant(name, self.names)}"
+        name, what = fault(error, self.names)
         if name in self.flags:
             said = "''" if error["input"] == "" else error["input"]
             return UsageError(f"{said}: {what}", argument=name)
