@@ -56,6 +56,21 @@ def test_a_java_home_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
         environment.find_java()
 
 
+def test_a_java_that_says_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system of the network that has gone: a search said "starting Spark ..." and
+    stayed so."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexec sleep 1000\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(environment, "JAVA_S", 0.2)
+    with pytest.raises(StorageError, match=f"JAVA_HOME={tmp_path} has not said in 0.2 s which"):
+        environment.find_java()
+
+
 def test_a_java_may_say_what_is_no_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     """It repeats its options, and its own words are in the encoding of its locale."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.name=\udcb1\udce8")

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # calls (JDK-8296244).
 JAVA = range(17, 23)
 GET_JAVA = "Java 17 or 21 is needed: apt install openjdk-17-jre-headless, or set JAVA_HOME to one"
+JAVA_S = 120  # for a java to say which it is: half a second, but on a machine that does all else
 SPARK = "4.1."  # what the Iceberg runtime of conf/spark-defaults.conf is built for
 SHELL = "pyspark-shell"
 CONNECT = ("SPARK_REMOTE", "SPARK_API_MODE", "SPARK_CONNECT_MODE_ENABLED")
@@ -124,9 +125,13 @@ def find_java() -> str:
             text=True,
             errors="backslashreplace",  # it repeats JAVA_TOOL_OPTIONS, whatever bytes those have
             check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=JAVA_S,
         )
     except OSError as error:
         raise StorageError(f"{whose} is no Java: {java}: {error.strerror}. {GET_JAVA}") from None
+    except subprocess.TimeoutExpired:
+        raise StorageError(f"{whose} has not said in {JAVA_S} s which it is. {GET_JAVA}") from None
     if fault := java_fault(asked.stderr + asked.stdout):
         raise StorageError(f"{whose} {fault}. {GET_JAVA}")
     return java
