@@ -33,6 +33,14 @@ def drawn(table: Table) -> str:
     return out.getvalue()
 
 
+def test_a_terminal_of_no_columns_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """COLUMNS=0, as who knows no width passes on: a result was nothing, and the exit code 0."""
+    monkeypatch.setenv("COLUMNS", "0")
+    out = io.StringIO()
+    Plain(file=out).print("a result")
+    assert out.getvalue() == "a result\n"
+
+
 @pytest.mark.parametrize("text", ODD)
 def test_cells_titles_and_captions_are_as_written(text: str) -> None:
     table = Table("id", title=text, caption=text)

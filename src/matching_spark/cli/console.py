@@ -8,12 +8,16 @@ from rich.text import Text
 from matching_spark.guard.redaction import masked
 from matching_spark.log import visible
 
+COLUMNS = 80  # of a terminal that tells none
+
 
 class Plain(Console):
     """Rich's console without the meaning that it gives to texts: a post's title is a stranger's."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **more)
+        if not self.width:  # COLUMNS=0, as who knows no width gives it on: nothing would be drawn
+            self.width = COLUMNS
 
     def render_str(self, text: str, **how: Any) -> Text:
         if self.stderr:  # errors and progress; a result's words are what they are
