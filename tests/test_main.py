@@ -148,6 +148,7 @@ def _writes(place: str) -> None:
     [
         (lambda: _writes("/dev/full"), "a file cannot be used: No space left on device; make room"),
         (lambda: _raise(OSError(errno.ENOSPC, "No space left", "/x")), "/x cannot be used: No spa"),
+        (lambda: _raise(OSError(errno.EROFS, "Read-only", "/proc/x")), "/proc/x cannot be used: "),
         (lambda: bytearray(1 << 60), "this process may have no more memory: allow it more (ulimi"),
         (
             lambda: _raise(ImportError("lib.so: failed to map segment from shared object")),

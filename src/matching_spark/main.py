@@ -123,7 +123,7 @@ def _of_the_machine(error: Exception) -> StorageError:
     if not isinstance(error, OSError):
         raise error
     place = None if error.filename is None else os.fsdecode(error.filename)
-    if error.errno == errno.EACCES and place is not None:
+    if error.errno in (errno.EACCES, errno.EROFS) and place is not None:
         from matching_spark.guard.owners import denied  # as below
 
         return StorageError(f"{place} cannot be used: {denied(place)}")
