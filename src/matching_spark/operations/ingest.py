@@ -2,14 +2,14 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import DESK, Kind
+from matching_spark.domain.posts import DESK, Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
@@ -23,6 +23,7 @@ from matching_spark.operations.posts import merged_first
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import begun, detect_format, named, read_posts
+from matching_spark.sources.lost112_photos import with_photos
 from matching_spark.storage import absolute, exists
 from matching_spark.table.mark import mark
 
@@ -75,7 +76,6 @@ def ingest(
         raise InputError(f"there is no {place}")
     if rejects is not None:
         check_rejects(rejects, place)
-    days = Days.of(source.since, source.until) if with_days else None
     listed = default_rejects(absolute(settings.table), place) if rejects is None else rejects
     seen = Seen()
     what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
@@ -84,7 +84,9 @@ def ingest(
         replace,
         settings.model.photos_a_post,
     )
-    portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
+    portal = None
+    if with_days:
+        portal = Portal(settings, source.kind, Days.of(source.since, source.until), seen)
     with Rejects(listed) as out:
         if format == "parquet":
             with spark_of(settings, what, progress, spark) as session:
@@ -100,12 +102,7 @@ def ingest(
             if before is not None:
                 before.check_model(clip.name)
                 check_key(before, settings)
-            posts = (
-                portal.posts()
-                if portal
-                else begun(read_posts(place, format, source.kind, seen, source.columns))
-            )
-            posts = begun(with_facts(posts, settings, seen))
+            posts = _posts(settings, source, format, portal, seen)
             with spark_of(settings, what, progress, spark) as session:
                 _erased_first(settings, progress, session)
                 table = made(settings, clip, session)
@@ -113,11 +110,26 @@ def ingest(
                 job = absolute(place)
                 report = ingest_posts(posts, table, clip, progress, job, rules, out)
                 if portal is not None:
-                    report = portal.finish(table, report, progress)
+                    portal.close_unlisted(table, progress)
+                    report = dataclasses.replace(report, snapshot=table.snapshot)
         for line in seen.lines():
             progress.say(line)
         unknown = dict(seen.unknown.most_common())
         return dataclasses.replace(report, unknown=unknown, rejects_file=out.publish())
+
+
+def _posts(
+    settings: Settings, source: Source, format: str, portal: Portal | None, seen: Seen
+) -> Iterator[Post | Reject]:
+    """What there is to take in, whose first post is read: what cannot be read is said before Spark
+    starts."""
+    if portal is not None:
+        posts = portal.posts()
+    else:
+        posts = read_posts(source.place, format, source.kind, seen, source.columns)
+    if format == "lost112":
+        posts = with_photos(posts, absolute(settings.table), settings.lost112)
+    return begun(with_facts(posts, settings, seen))
 
 
 def _erased_first(settings: Settings, progress: Progress, spark: SparkSession) -> None:

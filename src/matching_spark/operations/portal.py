@@ -1,8 +1,8 @@
-"""The part of an ingest that speaks with the portal LOST112."""
+"""The part of an ingest that asks the portal LOST112 itself, by its API."""
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
@@ -10,12 +10,8 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL, Kind, Post, Reject, Status
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
-from matching_spark.ingest.report import Report
 from matching_spark.progress import Progress
-from matching_spark.sources import begun, read_posts
 from matching_spark.sources.lost112_api import SERVICES, Lost112Api
-from matching_spark.sources.lost112_photos import with_photos
-from matching_spark.storage import absolute
 from matching_spark.table.posts_table import PostsTable
 
 API = "api"
@@ -41,48 +37,35 @@ class Days:
 
 
 class Portal:
-    """One ingest from the API, or from saved XML: then days is None."""
+    """One ingest from the API: the posts that it lists of some days, and what it has closed."""
 
-    def __init__(
-        self, settings: Settings, source: str, kind: Kind | None, days: Days | None, seen: Seen
-    ):
-        self._settings, self._source = settings, source
-        self._kind = kind
-        self._days = days
-        self._seen = seen
-        self._api = None if days is None else Lost112Api(settings.lost112)
+    def __init__(self, settings: Settings, kind: Kind | None, days: Days, seen: Seen) -> None:
+        self._api = Lost112Api(settings.lost112)
+        self._kind, self._days, self._seen = kind, days, seen
 
     def posts(self) -> Iterator[Post | Reject]:
-        if self._api is not None and self._days is not None:
-            first, last = self._days.first, self._days.last
-            stream = self._api.posts(first, last, self._kind, self._seen)
-        else:
-            stream = read_posts(self._source, "lost112", self._kind, self._seen)
-        return with_photos(begun(stream), absolute(self._settings.table), self._settings.lost112)
+        return self._api.posts(self._days.first, self._days.last, self._kind, self._seen)
 
-    def finish(self, table: PostsTable, report: Report, progress: Progress) -> Report:
-        """Close what the portal has closed, or lists no more."""
-        if self._api is not None and self._days is not None:
-            table.refresh()  # what was closed meanwhile is not closed again, as something else
-            states: dict[Status, list[str]] = {}
-            unlisted = self._open(table, self._days) - self._api.listed
-            for post_id, status in self._api.closed(sorted(unlisted), self._seen):
-                states.setdefault(status, []).append(post_id)
-            for status, ids in states.items():
-                table.set_status(ids, status)
-                progress.say(f"{len(ids)} posts closed as {status}: the portal has closed them")
-            report = replace(report, snapshot=table.snapshot)
-        return report
+    def close_unlisted(self, table: PostsTable, progress: Progress) -> None:
+        """Close what the portal has closed, or lists no more; all that it lists has been read."""
+        table.refresh()  # what was closed meanwhile is not closed again, as something else
+        states: dict[Status, list[str]] = {}
+        unlisted = self._open(table) - self._api.listed
+        for post_id, status in self._api.closed(sorted(unlisted), self._seen):
+            states.setdefault(status, []).append(post_id)
+        for status, ids in states.items():
+            table.set_status(ids, status)
+            progress.say(f"{len(ids)} posts closed as {status}: the portal has closed them")
 
-    def _open(self, table: PostsTable, days: Days) -> set[str]:
-        """The ids of the portal's posts of those days that the table still calls open."""
+    def _open(self, table: PostsTable) -> set[str]:
+        """The ids of the portal's posts of its days that the table still calls open."""
         prefixes = [s.prefix for s in SERVICES if self._kind in (None, s.kind)]
         rows = (
             table.frame()
             .where(F.col("status") == "open")
             .where(F.coalesce("source", F.lit(PORTAL)) == PORTAL)  # NULL: of version 1
             .where(F.substring("post_id", 1, 1).isin(prefixes))
-            .where(F.col("happened_on").between(days.first, days.last))
+            .where(F.col("happened_on").between(self._days.first, self._days.last))
             .select("post_id")
             .collect()
         )
