@@ -5,6 +5,7 @@ What it has none of, as of another model's, is taken from the table, and else em
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -13,27 +14,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matching_spark.domain.posts import checked
-from matching_spark.domain.schema import COLUMNS, TOLD
+from matching_spark.domain.schema import COLUMNS
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest import over
-from matching_spark.ingest.rows import TEXT_KEY, assemble, photos_of
+from matching_spark.ingest.rows import TEXT_KEY, assemble, photos_of, posts_of
 from matching_spark.ingest.staging import Item, Staging
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo, text_key
 from matching_spark.progress import Progress
-from matching_spark.shards.arrow import arrow_fields
 from matching_spark.table.posts_table import PostsTable
 
 JOB = "journal"  # of staging
 # name -> (d,) float32, as journal.store.Vector has it
 Vectors = Mapping[str, npt.NDArray[np.float32]]
-_POSTS = pa.schema(
-    [
-        *arrow_fields(*TOLD, "source", "identifiers", "sequence", "updated_at"),
-        ("keys", pa.list_(pa.string())),
-        ("text_key", pa.string()),
-    ]
-)
 _VECTORS = pa.schema([("key", pa.string()), ("uri", pa.string()), ("vector", pa.binary())])
 
 
@@ -100,11 +93,9 @@ def rows_of(
         if (staged := staging.frame()) is not None:
             good = staged.where("reason IS NULL").select("key", "uri", "vector")
             frames.append(good.where(F.col("key").isin(sorted(lacking))).dropDuplicates(["key"]))
-    every = frames[0]
-    for frame in frames[1:]:
-        every = every.unionByName(frame)
-    table_of = pa.Table.from_pylist([_row(each, failed) for each in posts], _POSTS)
-    rows = assemble(table.session.createDataFrame(table_of), every, table.model)
+    more = ("source", "identifiers", "sequence", "updated_at")
+    told_of = posts_of(table.session, [_row(each, failed) for each in posts], *more)
+    rows = assemble(told_of, reduce(DataFrame.unionByName, frames), table.model)
     left = [
         f"{each.post.post_id}: {name}: {', '.join(failed[key])}"
         for each in posts

@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -25,11 +25,10 @@ from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally
-from matching_spark.ingest.rows import assemble, photos_of
+from matching_spark.ingest.rows import assemble, photos_of, posts_of
 from matching_spark.ingest.staging import Item, Staging, keep_still, parallel
 from matching_spark.layout import kept_sha256, photo_column_here, text_key
 from matching_spark.progress import SILENT, Progress
-from matching_spark.shards.arrow import arrow_fields
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
 
@@ -261,7 +260,7 @@ class _Ingest:
         return {row["post_id"]: row.asDict() for row in rows}
 
     def _merge(self, changed: list[_Changed], known: Collection[str]) -> None:
-        columns = [
+        rows = [
             over.row(post)
             | {
                 "identifiers": post.identifiers,
@@ -270,16 +269,8 @@ class _Ingest:
             }
             for post, shas in changed
         ]
-        schema = pa.schema(
-            [
-                *arrow_fields(*TOLD, "identifiers"),
-                ("keys", pa.list_(pa.string())),
-                ("text_key", pa.string()),
-            ]
-        )
-        posts = self.table.session.createDataFrame(
-            pa.Table.from_pylist(columns, schema)
-        ).withColumn("updated_at", F.current_timestamp())
+        posts = posts_of(self.table.session, rows, "identifiers")
+        posts = posts.withColumn("updated_at", F.current_timestamp())
         shas = {sha for _, own in changed for sha in own}
         vectors = self._vectors(shas, {text_key(post.text) for post, _ in changed if post.text})
         whole = assemble(posts, vectors, self.model.name).persist()
@@ -300,8 +291,7 @@ class _Ingest:
             frames.append(photos_of(self.table, shas))
         if not frames:
             raise StorageError(f"nothing is staged in {self.staging.folder}; ingest again")
-        both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
-        return both.dropDuplicates(["key"])
+        return reduce(DataFrame.unionByName, frames).dropDuplicates(["key"])
 
 
 def _file(photos: str, path: str) -> _File | _Why:

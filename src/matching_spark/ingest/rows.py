@@ -1,13 +1,15 @@
 """Rows of the posts table, put together of posts and of vectors that are kept by keys."""
 
 from collections.abc import Collection
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matching_spark.domain.schema import ADDED, COLUMNS
+from matching_spark.domain.schema import ADDED, COLUMNS, TOLD
 from matching_spark.layout import photo_column_here
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.table.posts_table import PostsTable
 
 # Post.text of the table's rows, and layout.text_key of it, in Spark SQL.
@@ -25,6 +27,13 @@ def photos_of(table: PostsTable, shas: Collection[str]) -> DataFrame:
         photo_column_here(table.photos, F.col("p.uri")).alias("uri"),
         "p.vector",
     )
+
+
+def posts_of(spark: SparkSession, rows: list[dict[str, Any]], *more: str) -> DataFrame:
+    """Posts as `assemble` takes them. rows: by TOLD and more columns, `keys` and `text_key`."""
+    keys = [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
+    schema = pa.schema([*arrow_fields(*TOLD, *more), *keys])
+    return spark.createDataFrame(pa.Table.from_pylist(rows, schema))
 
 
 def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
