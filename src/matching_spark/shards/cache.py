@@ -74,7 +74,7 @@ class _Held:
         return last[1]
 
 
-# State of the process, not of a ShardCache: a task brings its own copy of that, and uses what
+# State of the process, not of a ShardCache, of which each task brings its own copy: all use what
 # earlier tasks and other engines of this process have opened. What is open, by folder and name,
 # least recently used first; when an entry's time of use was last written; who is loading what.
 _held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
