@@ -64,9 +64,7 @@ class Ceilings:
                 at = np.searchsorted(grid, EDGES)
                 of.append({n: line[at] - line[-1] for n, line in high.items()})
             top[has] = max(tops)
-            for name in (
-                of[0].keys() & of[-1].keys()
-            ):  # one that a model does not heed lowers nothing
+            for name in of[0].keys() & of[-1].keys():  # where it is not heeded it lowers nothing
                 drops[name][has] = np.max([one[name] for one in of], axis=0)
         return cls(top, drops, lines)
 
