@@ -114,3 +114,11 @@ def test_an_export_that_was_stopped_is_run_again(
     assert models.export("ViT-B-32", None, folder).folder == str(folder)
     assert (folder / "model.onnx").read_text() == "ViT-B-32"
     assert [*folder.parent.iterdir()] == [folder]
+
+
+def test_a_pipe_keeps_its_place(tmp_path: Path) -> None:
+    """A file took it, and whoever read of the pipe waited for ever."""
+    os.mkfifo(pipe := tmp_path / "posts.csv")
+    with pytest.raises(StorageError, match=r"posts\.csv cannot be written: it is a pipe or a dev"):
+        check_file(pipe, [".csv"])
+    assert pipe.is_fifo()

@@ -113,6 +113,8 @@ def check_file(path: Path, endings: Collection[str]) -> str:
     try:
         if path.is_dir():
             raise _unwritable(path, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():  # whose reader would wait for ever
+            raise _unwritable(path, "it is a pipe or a device, whose place a file would take")
     except OSError as error:  # its name is too long
         raise _unwritable(path, error.strerror) from None
     if not near.is_dir():
