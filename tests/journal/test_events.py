@@ -68,6 +68,14 @@ def test_what_is_not_known_is_refused_by_its_name(change: dict[str, object], say
         decode(json.dumps(body | change))
 
 
+@pytest.mark.parametrize("names", ["title", [1], None])
+def test_names_of_fields_are_a_list_of_words(names: object) -> None:
+    body = json.loads(encode(PostEdited("F1", ("title",))))
+    (name,) = (name for name, value in body.items() if value == ["title"])
+    with pytest.raises(StorageError, match=f"{name} is not of its type"):
+        decode(json.dumps(body | {name: names}))
+
+
 @pytest.mark.parametrize("body", ["", "[]", "1", "{}", '{"tag": "post-closed"}'])
 def test_what_is_no_event_is_refused(body: str) -> None:
     with pytest.raises(StorageError, match="no tagged JSON"):
