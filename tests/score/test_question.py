@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,8 @@ def plainly(fact: str, often: dict[str, float], posts: list[Candidate]) -> tuple
         x, y = zip(*CALIBRATION.patterns[f"image-{post.has}"].points[fact], strict=True)
         column = []
         for word, share in zip(often, shares, strict=True):
-            value = compare(Facts(**{fact: word}), post.facts).get(fact)  # type: ignore[arg-type]
+            told: dict[str, Any] = {fact: word}
+            value = compare(Facts(**told), post.facts).get(fact)
             column.append(share * (1 if value is None else np.exp(np.interp(value, x, y))))
         columns.append(np.array(column) / sum(column))
     given_, probability = np.column_stack(columns), np.array([p.probability for p in posts])

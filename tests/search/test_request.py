@@ -155,9 +155,9 @@ def test_a_file_of_many_vectors_is_named_and_not_read(tmp_path: Path) -> None:
         file.truncate(file.tell() + (256 << 20))
     tracemalloc.start()
     vector = Query(embedding=tmp_path / "all.npy").vector()
-    table = SimpleNamespace(dimension=64, uri="there")
+    table: Any = SimpleNamespace(dimension=64, uri="there")  # which no search reaches
     with pytest.raises(InputError, match="holds 1048576 vectors; a search takes one"):
-        unit_vector(vector, "all.npy", table)  # type: ignore[arg-type]  # which no search reaches
+        unit_vector(vector, "all.npy", table)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
 

@@ -9,6 +9,7 @@ more often is likelier before anybody looks. What drawings are called is learnt 
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -99,9 +100,12 @@ class Confidence:
 _READER = TypeAdapter(Confidence)
 
 
+@lru_cache(maxsize=2)
 def confidence_of(clip: ClipModel) -> Confidence:
-    """What lies in the model's folder. Raises ModelError where it lacks, is spoilt or is of
-    another model: a cosine alone says nothing of how sure it is.
+    """What lies in the model's folder, read once a model and process.
+
+    Raises ModelError where it lacks, is spoilt or is of another model: a cosine alone says nothing
+    of how sure it is.
     """
     place = clip.folder / FILE
     remedy = f"`python training/describe.py {clip.folder}` learns it from drawn photos"

@@ -4,6 +4,8 @@ that one did, or on which one missed the thing or told of it.
 
 import re
 
+from matching_spark.domain.sentences.sentence import SAID_SO
+
 _NOTICED = r"noticed|reali[sz]ed|discovered"
 _TOLD = r"called|emailed|reported|contacted|messaged|texted|phoned"
 # 어제 전화드린, 월요일에 신고했는데, 메일 보낸
@@ -33,7 +35,7 @@ _BEHIND = re.compile(
             r"(?:[^.,!?\n]{0,25})까지[는도만]?\s(?:[^\s.,!?]+\s)?있었",
             # 수요일이라고 했는데; 수요일에 잃어버렸다고 했는데 다시 생각하니; 수요일인 줄 알았는데
             r"(?:[^.,!?\n]{0,25}라고|[^.,!?\n]{0,25}다고(?=\s\S+\s(?:다시|사실|알고|생각)))"
-            r"\s(?:했|썼|적었|말)\S*(?:는데|지만)|인\s줄",
+            rf"\s{SAID_SO}|인\s줄",
             r"(?:(?![데고서다니요]\s)[^.!?\n]){0,15}?(?:[가-힣]야\s?[해하합돼되됩]|예정|필요)",
         )
     )

@@ -4,8 +4,9 @@ Nothing there is of a loss: neither the day of a visit nor the ID that one will 
 """
 
 import re
+from collections.abc import Sequence
 
-from matching_spark.domain.sentences.sentence import Word, ends_lost, words_of
+from matching_spark.domain.sentences.sentence import Word, ends_lost
 
 _ASKED = re.compile(
     "|".join(
@@ -38,14 +39,15 @@ _ASKED = re.compile(
 )
 
 
-def without_questions(text: str) -> str:
-    """The text with spaces in place of the sentences that only speak with the office."""
+def without_questions(text: str, words: Sequence[Word]) -> str:
+    """The text of these words with spaces in place of the sentences that only speak with the
+    office."""
     sentences: dict[int, list[Word]] = {}
-    for word in words_of(text):
+    for word in words:
         sentences.setdefault(word.sentence, []).append(word)
-    for words in sentences.values():
-        said = " ".join(word.text for word in words)
-        if _ASKED.search(said) and not any(word.lost or ends_lost(word) for word in words):
-            start, end = words[0].start, words[-1].end
+    for sentence in sentences.values():
+        said = " ".join(word.text for word in sentence)
+        if _ASKED.search(said) and not any(word.lost or ends_lost(word) for word in sentence):
+            start, end = sentence[0].start, sentence[-1].end
             text = text[:start] + " " * (end - start) + text[end:]
     return text

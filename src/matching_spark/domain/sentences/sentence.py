@@ -87,7 +87,8 @@ _TAILS: tuple[tuple[Role, str], ...] = (
     ),
 )
 _TAIL = [(role, re.compile(pattern)) for role, pattern in _TAILS]
-_TAKEN_BACK = re.compile(r"라고 (?:했|썼|적었|말)\S*(?:는데|지만)|인 줄(?: |$)")
+SAID_SO = r"(?:했|썼|적었|말)\S*(?:는데|지만)"  # what was taken back: 수원역이라고 했는데
+_TAKEN_BACK = re.compile(rf"라고 {SAID_SO}|인 줄(?: |$)")
 _HANGUL = re.compile(r"[가-힣]")
 _DETERMINERS = 6  # words before an English noun that may be of it
 

@@ -59,8 +59,11 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     places: the names that a place may have, as the posts of a table have them; a region that is not
     said is the place's.
     """
-    text = without_questions(plain(text))
-    words = words_of(text)
+    whole = plain(text)
+    words = words_of(whole)
+    text = without_questions(whole, words)
+    if text != whole:
+        words = words_of(text)
     places = places or PlaceNames({})
     found = things_said(words)
     coloured = {at for at, word in enumerate(words) if colour_said(word)}
