@@ -153,6 +153,11 @@ class Filters:
         return {name: str(value) for name, value in vars(self).items() if value is not None}
 
 
+def seoul_today() -> dt.date:
+    """The day in Seoul, where the posts' dates are."""
+    return dt.datetime.now(SEOUL).date()
+
+
 def check(name: str, value: str | None, choices: Collection[str]) -> None:
     """Raise InputError that lists the valid choices unless `value` is None, empty or valid."""
     if value and value not in choices:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching_spark.domain.facts import EPOCH
-from matching_spark.domain.posts import SEOUL, Filters
+from matching_spark.domain.posts import Filters
 from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
@@ -41,8 +41,3 @@ def expiring_of(shards: Iterable[Shard], holding_days: int, until: dt.date) -> l
             post_id = shard.metadata["post_id"][int(row)].as_py()
             out.append(Expiring(post_id, found_on + dt.timedelta(days=holding_days)))
     return sorted(out, key=lambda e: (e.expires_on, e.post_id))
-
-
-def today() -> dt.date:
-    """In Seoul, where the posts' dates are."""
-    return dt.datetime.now(SEOUL).date()

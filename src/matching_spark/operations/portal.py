@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark.sql import functions as F
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import SEOUL, Kind, Post, Reject, Status
+from matching_spark.domain.posts import Kind, Post, Reject, Status, seoul_today
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
 from matching_spark.progress import Progress
@@ -29,7 +29,7 @@ class Days:
     @classmethod
     def of(cls, since: dt.date | None, until: dt.date | None) -> "Days":
         """Until today in Seoul, since a week before. Raises UsageError when they are turned."""
-        last = until or dt.datetime.now(SEOUL).date()
+        last = until or seoul_today()
         first = since or last - WEEK
         if first > last:
             raise UsageError(f"the first day, {first}, is after the last, {last}", argument="since")

@@ -16,6 +16,7 @@ from matching_spark.domain.posts import (
     check,
     check_there,
     is_web_address,
+    seoul_today,
 )
 from matching_spark.domain.results import Reported
 from matching_spark.domain.schema import TOLD
@@ -24,7 +25,7 @@ from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.layout import forget_thumbnails
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
-from matching_spark.matching.retention import expiring, today
+from matching_spark.matching.retention import expiring
 from matching_spark.operations.browse import show
 from matching_spark.operations.facts import note_key, with_facts
 from matching_spark.operations.warehouse import model_of, reading, there, writing
@@ -142,7 +143,7 @@ def close_expired(
     that somebody else closes meanwhile."""
     merged_first(settings, progress, spark)
     with writing(settings, "close --expired", progress, spark) as table:
-        over = expiring(table, settings.holding.days, today())
+        over = expiring(table, settings.holding.days, seoul_today())
         return closed(table, (each.post_id for each in over), "expired", was="open")
 
 

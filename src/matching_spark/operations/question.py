@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from matching_spark.domain.dates import parse_date
-from matching_spark.domain.posts import SEOUL, clean
+from matching_spark.domain.posts import clean, seoul_today
 from matching_spark.domain.results import Question
 from matching_spark.domain.sentences.days import days_said, the_day
 from matching_spark.errors import InputError
@@ -21,7 +21,7 @@ def answered(query: Query, question: Question, said: str, today: dt.date | None 
     if not (word := clean(said)):
         raise InputError("that says nothing: answer with a word, or with a day as 2026-11-03")
     if question.fact == "happened_on":
-        return replace(query, happened_on=_day(word, today or dt.datetime.now(SEOUL).date()))
+        return replace(query, happened_on=_day(word, today or seoul_today()))
     told: dict[str, Any] = {question.fact: word}
     return replace(query, **told)
 

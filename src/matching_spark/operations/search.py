@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import MAX_TEXT, SEOUL, Filters, Kind
+from matching_spark.domain.posts import MAX_TEXT, Filters, Kind, seoul_today
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import EXTERNAL
 from matching_spark.errors import InputError, ModelError
@@ -62,7 +62,7 @@ def search(
     query, asked, options = _read(looking, settings, query, where, snapshot, asking, resident)
     if query.identifiers and table.state.identifier_key is None:
         progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
-    if query.happened_on is not None and query.happened_on > dt.datetime.now(SEOUL).date():
+    if query.happened_on is not None and query.happened_on > seoul_today():
         said = f"{query.happened_on} is yet to come, by this machine's clock"
         progress.say(f"{said}: it counts against every post")
     if not asked.bare:
@@ -173,7 +173,7 @@ def understood(
     names = engine.places(where, snapshot, resident)
     from matching_spark.domain.sentences.understood import understand  # lists, which words need
 
-    facts = understand(query.text, today or dt.datetime.now(SEOUL).date(), names).facts
+    facts = understand(query.text, today or seoul_today(), names).facts
     said = {
         name: getattr(facts, name)
         for name in facts.described()

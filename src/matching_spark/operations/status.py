@@ -4,9 +4,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 from matching_spark.config import Settings
+from matching_spark.domain.posts import seoul_today
 from matching_spark.domain.results import Reported
 from matching_spark.embed.clip import provider
-from matching_spark.matching.retention import Expiring, expiring, today
+from matching_spark.matching.retention import Expiring, expiring
 from matching_spark.operations.index import CellsState, described
 from matching_spark.operations.warehouse import reading
 from matching_spark.shards.cache import ShardCache, Usage
@@ -65,7 +66,7 @@ def status(settings: Settings) -> Status:
     facts = table.status()
     posts = tuple(PostCount(**row) for row in facts["posts"])
     holding = settings.holding
-    soon = expiring(table, holding.days, today() + dt.timedelta(days=holding.soon_days))
+    soon = expiring(table, holding.days, seoul_today() + dt.timedelta(days=holding.soon_days))
     return Status(
         **facts | {"snapshots": tuple(facts["snapshots"]), "posts": posts},
         compact=waiting(table),

@@ -28,9 +28,7 @@ from matching_spark.table.posts_table import PostsTable
 
 RETAKES = 200  # photos that are taken again: quantiles of so many are off by a few hundredths
 MIN_LISTS = 200  # lost posts: fewer teach too little
-LISTS = (
-    600  # lists that are wanted: if MAX_PAIRS does not hold so many whole ones, they are sampled
-)
+LISTS = 600  # that are wanted: if MAX_PAIRS does not hold so many whole ones, they are sampled
 LOOKS = "image-image"
 NAMED = 5  # of photos that do not open
 

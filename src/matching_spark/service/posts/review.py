@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
-from matching_spark.domain.posts import KINDS, SEOUL, Filters, Kind
+from matching_spark.domain.posts import KINDS, SEOUL, Filters, Kind, seoul_today
 from matching_spark.domain.results import Match
 from matching_spark.errors import MatchingError
 from matching_spark.journal.events import PairDecided, PostAdded
 from matching_spark.journal.posts import OF_POST, StoredPost
 from matching_spark.matching import decisions
-from matching_spark.matching.retention import Expiring, expiring_of, today
+from matching_spark.matching.retention import Expiring, expiring_of
 from matching_spark.search.query import Query
 from matching_spark.service.pages.office_contexts import State
 from matching_spark.service.posts.desk import Desk
@@ -154,7 +154,7 @@ class Review:
     def arrived(self, who: str = "") -> list[str]:
         """Open found things that were registered today in Seoul, by their ids, the newest first.
         who: an account that registered them; '' for all."""
-        journal, day = self._desk.journal, today()
+        journal, day = self._desk.journal, seoul_today()
         records = journal.tail(max(0, journal.last() - RECENT), RECENT)
         ids = [
             record.event.post_id
@@ -170,7 +170,7 @@ class Review:
     def expiring(self) -> list[Expiring]:
         """Open found things that are soon kept no longer, the earliest first."""
         holding = self._desk.settings.holding
-        until = today() + dt.timedelta(days=holding.soon_days)
+        until = seoul_today() + dt.timedelta(days=holding.soon_days)
         return expiring_of(self._desk.shards().values(), holding.days, until)
 
     def state(self) -> State:

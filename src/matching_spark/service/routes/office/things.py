@@ -9,10 +9,9 @@ from typing import Any, get_args
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from matching_spark.domain.posts import STATUSES, Post
+from matching_spark.domain.posts import STATUSES, Post, seoul_today
 from matching_spark.errors import InputError, ModelError, NotFoundError, PhotoError, StaleError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
-from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.fields import Fields, Said, WrongField, wrong_of
 from matching_spark.service.guards.forms import random_token
@@ -337,7 +336,7 @@ class OfficePages(OfficeRoutes):
     def _suggested(self, who: str, kept: bytes | None) -> tuple[Thing, tuple[str, ...]]:
         """Where an account's thing before it, of today, is kept; and what the model says of a
         photo, as far as it is sure: nothing by one that has not learnt how sure it is."""
-        out = Thing(day=None if kept is None else today())
+        out = Thing(day=None if kept is None else seoul_today())
         for before in map(self._of.desk.post, self._of.review.arrived(who)[:1]):
             if before is not None:
                 out = replace(out, kept_at=before.post.kept_at, kept_phone=before.post.kept_phone)
