@@ -107,13 +107,18 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until everything is collected
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Which order it is: -q leaves out the line in which pytest-randomly says so. At the start, for
+    the log of a run that was ended."""
+    if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
+        seed = getattr(session.config.option, "randomly_seed", None)
+        reporter.write_line(f"the same order again: --randomly-seed={seed}")
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Which order it was: -q leaves out the line in which pytest-randomly says so. How long one
-    process had nothing to do while the other was still at work."""
-    seed = getattr(config.option, "randomly_seed", None)
-    terminalreporter.write_line(f"the same order again: --randomly-seed={seed}")
+    """How long one process had nothing to do while the other was still at work."""
     if ended := config.stash[ENDED]:
         told = ", ".join(f"{seconds:.0f} s" for seconds in sorted(ended))
         terminalreporter.write_line(f"the processes of tests ended after {told}")
