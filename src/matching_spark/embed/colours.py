@@ -44,7 +44,7 @@ def seen(image: Image.Image, factor: int = 1, frame: Frame | None = None) -> Ima
     frame = None if frame == (0, 0, width, height) else frame
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     eight_bits, to_srgb = _eight_bits(image), _to_srgb(image)
-    opaque = _is_opaque(image)
+    all_clear = _is_all_clear(image)
     if not (frame or to_srgb or image.mode != "RGB" or image.has_transparency_data):
         out = image.reduce(factor)
         out.info = {}
@@ -53,9 +53,11 @@ def seen(image: Image.Image, factor: int = 1, frame: Frame | None = None) -> Ima
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(height, top + rows)))
         strip = eight_bits(strip)
+        if all_clear:
+            strip = _bared(strip)
         if frame:
             strip = _framed(strip, (frame[0], frame[1] - top, frame[2], frame[3] - top))
-        strip = _flat(strip, opaque, factor, to_srgb)
+        strip = _flat(strip, factor, to_srgb)
         out.paste(strip, (0, top // factor))
     return out
 
@@ -106,8 +108,8 @@ def _framed(strip: Image.Image, frame: Frame) -> Image.Image:
     return out
 
 
-def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change | None) -> Image.Image:
-    clear = not opaque and strip.has_transparency_data
+def _flat(strip: Image.Image, factor: int, to_srgb: _Change | None) -> Image.Image:
+    clear = strip.has_transparency_data
     if clear:
         strip = (strip.convert("LA") if strip.mode == "La" else strip).convert("RGBA")
     elif strip.mode not in PROFILED:
@@ -120,12 +122,25 @@ def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change | None
     return (to_srgb(strip) if to_srgb else strip).convert("RGB")
 
 
-def _is_opaque(image: Image.Image) -> bool:
-    """A BMP whose every pixel is transparent is one whose writer left the fourth byte alone."""
-    if image.format != "BMP" or image.mode != "RGBA":
+def _is_all_clear(image: Image.Image) -> bool:
+    """A picture of which nothing would be seen: its writer, as Windows' clipboard or what takes a
+    game's screen, has left the fourth byte alone. One colour throughout is no picture."""
+    if image.mode in ("RGBA", "LA", "PA"):
+        *colours, alpha = np.array(image.getextrema())
+        return not alpha.any() and any(low < high for low, high in colours)
+    key = image.info.get("transparency")
+    if image.mode != "P" or key is None:
         return False
-    *_, alpha = image.getextrema()
-    return alpha == (0, 0)
+    clear = {key} if isinstance(key, int) else {at for at, alpha in enumerate(key) if not alpha}
+    used = {at for at, many in enumerate(image.histogram()) if many}
+    return used <= clear and len(used) > 1
+
+
+def _bared(strip: Image.Image) -> Image.Image:
+    """Its colours, whatever its alpha says of them."""
+    out = strip.convert("RGB")
+    out.info.pop("transparency", None)
+    return out
 
 
 def _eight_bits(image: Image.Image) -> _Change:

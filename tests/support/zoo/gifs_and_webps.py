@@ -29,6 +29,14 @@ def gifs_and_webps() -> Iterator[Kind]:
     yield taken(
         "WebP with alpha, lossless", saved(clear, "WEBP", lossless=True), "over white", over, 0
     )
+    hidden = SEEN.convert("RGBA")
+    hidden.putalpha(0)
+    yield taken(
+        "WebP, all of it clear",
+        saved(hidden, "WEBP", lossless=True, exact=True),
+        "by its colours, as nothing else is there",
+        off=0,
+    )
     moving = saved(SEEN, "WEBP", quality=95, save_all=True, append_images=more)
     yield taken("WebP, moving", moving, "the first frame")
     yield taken(

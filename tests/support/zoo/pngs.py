@@ -60,6 +60,20 @@ def pngs() -> Iterator[Kind]:
     yield taken("PNG, RGBA", saved(clear, "PNG"), "over white", over, 0)
     grey_clear, grey_over = veiled("LA")
     yield taken("PNG, grey with alpha", saved(grey_clear, "PNG"), "over white", grey_over, 2)
+    hidden = SEEN.convert("RGBA")
+    hidden.putalpha(0)
+    colours = "by its colours, as nothing else is there"
+    yield taken("PNG, RGBA, all of it clear", saved(hidden, "PNG"), colours, off=0)
+    grey_hidden = SEEN.convert("LA")
+    grey_hidden.putalpha(0)
+    yield taken(
+        "PNG, grey with alpha, all of it clear", saved(grey_hidden, "PNG"), colours, GREY, 1
+    )
+    yield taken(
+        "PNG, palette, all of it clear",
+        saved(SEEN.quantize(64), "PNG", transparency=bytes(64)),
+        colours,
+    )
     yield taken("PNG, palette", saved(SEEN.quantize(256), "PNG"), "as it is")
     yield taken("PNG, palette with alpha", saved(clear.quantize(256), "PNG"), "over white", over)
     keyed = SEEN.copy()
