@@ -4,7 +4,9 @@ Strip by strip, so that beside what the decoder keeps and the result there is ne
 """
 
 import io
+import re
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +33,9 @@ _APART = 2  # of _PLANES: each in a place of its own
 _OTHER: Mapping[tuple[str, int], type[np.generic]] = {("L", 2): np.int8, ("I", 1): np.uint32}
 # What Pillow multiplies a PNG's grey by, and forgets for the one that is clear.
 _KEYS = {"L;2": 85, "L;4": 17}
+# How Pillow names RGB of 16 bits, of which it keeps the upper eight; by which it keeps the others.
+_DEEP = re.compile(r"(?:RGB[AX]?|[RGBA]);16([BLN])")
+_OTHER_HALF = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _Change = Callable[[Image.Image], Image.Image]
 Frame = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -71,6 +76,48 @@ def prepared(image: Image.Image) -> None:
         _key_as_decoded(image)
     elif isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANES) == _APART:
         _name_planes(image)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an opened picture that is not decoded yet is RGB of 16 bits."""
+    tiles = getattr(image, "tile", [])
+    keyed = "transparency" in image.info
+    return bool(tiles) and not keyed and all(_DEEP.fullmatch(_packed(t.args)) for t in tiles)
+
+
+def load(image: Image.Image, again: Callable[[], Image.Image]) -> None:
+    """Decode it. RGB of 16 bits of which 14 or fewer are used, as of a camera's sensor, is scaled
+    as grey is: what Pillow keeps of 10 are four levels, all but black. again: opens it once more.
+    """
+    deep = is_deep(image)
+    image.load()
+    most = [int(top) for _, top in np.array(image.getextrema())] if deep else []
+    if not most or (max(most[:3]) << 8 | 255) > DEPTHS[-2]:
+        return
+    lower = again()
+    prepared(lower)
+    lower.tile = [_of_other_half(tile) for tile in lower.tile]  # type: ignore[attr-defined]
+    lower.load()
+    largest = [max(most[:3])] * 3 + most[3:]
+    tops = np.array([next(d for d in DEPTHS if d >= (each << 8 | 255)) for each in largest])
+    rows = max(1, STRIP_PIXELS // 8 // image.width)  # of numbers of 8 bytes
+    for top in range(0, image.height, rows):
+        place = (0, top, image.width, min(image.height, top + rows))
+        upper = np.asarray(image.crop(place)).astype(np.uint32)
+        values = (upper << 8 | np.asarray(lower.crop(place))) / tops * 255
+        image.paste(Image.fromarray(values.round().astype(np.uint8), image.mode), place)
+
+
+def _packed(args: Any) -> str:
+    """Pillow's name of how a piece of a picture is packed."""
+    return str(args[0] if isinstance(args, tuple) else args)
+
+
+def _of_other_half(tile: Any) -> Any:
+    name = _packed(tile.args)
+    other = name[:-1] + _OTHER_HALF[name[-1]]
+    args = (other, *tile.args[1:]) if isinstance(tile.args, tuple) else other
+    return tile._replace(args=args)
 
 
 def _key_as_decoded(image: Image.Image) -> None:

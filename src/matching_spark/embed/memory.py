@@ -2,6 +2,7 @@
 
 from PIL import ImageFile, TiffImagePlugin
 
+from matching_spark.embed.colours import is_deep
 from matching_spark.embed.structure import Structure
 
 # At most, above the process at rest, from a photo's bytes to its opened picture. A JPEG of 200
@@ -43,6 +44,8 @@ def peak(image: ImageFile.ImageFile, structure: Structure, file_bytes: int, fact
         loading, held = _tiff(image, stored)
         loading += structure.coefficient_bytes  # of a JPEG in it
         file_bytes *= 5  # each of its directories once more for its tags, with what they point to
+    if is_deep(image):  # its other half
+        loading += stored * pixels
     if structure.coded:
         file_bytes *= 3  # other bytes of it (embed.lacking)
     result = 8 * pixels / factor**2  # 4 bytes a pixel, and once more while it is turned upright

@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 from PIL import Image, ImageFile
 
 from matching_spark import storage
-from matching_spark.embed.colours import prepared, seen
+from matching_spark.embed.colours import load, prepared, seen
 from matching_spark.embed.lacking import asking, lacks
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
@@ -138,6 +138,7 @@ def _decoded(data: bytes, photo: _Photo) -> tuple[Image.Image, Box]:
         with quietly():
             image = photo.opener(io.BytesIO(data), "")
             _check_size(image)
+            prepared(image)
             if is_torn(data, image):
                 raise PhotoError("truncated", f"{photo.name} with zeros in place of a piece")
             factor = _affordable(image, photo.structure, photo.size, photo.spare(image.size))
@@ -146,8 +147,7 @@ def _decoded(data: bytes, photo: _Photo) -> tuple[Image.Image, Box]:
             if image.format in ("JPEG", "MPO"):
                 scale = draft_scale(factor)
                 image.draft(None, (image.width // scale, image.height // scale))
-            prepared(image)
-            image.load()
+            load(image, lambda: photo.opener(io.BytesIO(data), ""))
             flat = seen(image, factor // scale, photo.structure.frame)
             turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
         box = _box(whole, flat.size, scale * (factor // scale), *edges)

@@ -133,6 +133,11 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     yield taken("TIFF, RGB of 16 bits", deep, "scaled", off=1)
     deep = by_hand_tiff(16, 1, ">u2", pixels.astype(np.uint16) * 257, ">")
     yield taken("TIFF, RGB of 16 bits, big-endian", deep, "scaled", off=1)
+    dim = pixels.astype(np.uint32) * 4095 // 255
+    for order, called in (("<", ""), (">", ", big-endian")):
+        deep = by_hand_tiff(16, 1, f"{order}u2", dim, order)
+        scaled = "scaled by the largest value's depth"
+        yield taken(f"TIFF, RGB of 12 bits in 16{called}", deep, scaled, off=1)
     bands = np.moveaxis(pixels.astype("<u2") * 257, 2, 0)
     each = bands[0].nbytes
     tags = {258: (16, 16, 16), 262: (2,), 277: (3,), 284: (2,), 279: (each, each, each)}

@@ -91,6 +91,12 @@ def pngs() -> Iterator[Kind]:
     yield taken("PNG, RGB of 16 bits", deep_png(wide, 2), "scaled", off=1)
     alpha = np.asarray(clear).astype(np.uint16) * 257
     yield taken("PNG, RGBA of 16 bits", deep_png(alpha, 6), "scaled, over white", over, 1)
+    scaled = "scaled by the largest value's depth"
+    for bits in (14, 12, 10):
+        few = np.asarray(SEEN).astype(np.uint32) * (2**bits - 1) // 255
+        yield taken(f"PNG, RGB of {bits} bits in 16", deep_png(few, 2), scaled, off=1)
+    few = np.asarray(clear).astype(np.uint32) * 1023 // 255
+    yield taken("PNG, RGBA of 10 bits in 16", deep_png(few, 6), f"{scaled}, over white", over, 1)
     level = np.asarray(SEEN.convert("L")).astype(np.float64)[..., None]
     for bits in (16, 12, 10):
         deep = (level / 255 * (2**bits - 1)).round()
@@ -98,7 +104,7 @@ def pngs() -> Iterator[Kind]:
         yield taken(
             f"PNG, grey of {bits} bits in 16",
             deep_png(deep, 0),
-            "scaled by the largest value's depth",
+            scaled,
             GREY,
             1,
         )
