@@ -104,6 +104,8 @@ def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.M
         load_settings(tmp_path / "none.toml")
     with pytest.raises(UsageError, match="there is no settings file"):
         load_settings(tmp_path / f"{'m' * 300}.toml")  # a name that no file can have
+    with pytest.raises(UsageError, match="is a folder, a pipe or a device: name a TOML file"):
+        load_settings(tmp_path)
     monkeypatch.setenv("MATCHING_TABEL", "x")
     with pytest.raises(UsageError, match=r"MATCHING_TABEL.*is it table\?"):
         load_settings()

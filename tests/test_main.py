@@ -71,6 +71,7 @@ FOUND = ["ingest", str(Path(__file__).parents[1] / "examples" / "found.csv"), "-
         (["models", "check", "--text", " \u200b"], 3, "or leave it out (--text)"),
         (["models", "check", "--image", "/dev/null"], 4, "/dev/null is a folder, a pipe or a dev"),
         (["models", "info", "a" * 300], 5, "there is no model 'aaaa"),
+        (["models", "info", __file__], 5, "test_main.py is no folder, as a model is"),
         (["models", "check", "--image", __file__], 3, "test_main.py: these bytes are no picture"),
         (["ingest", "none.parquet", "--format", "parquet"], 3, "there is no none.parquet"),
         (["search", "--text", "a", "--metric", "dot"], 2, "'cosine' or 'euclidean'"),

@@ -346,6 +346,8 @@ def load_settings(
     what is valid; of a flag the setting is the fault's argument.
     """
     if file is not None and not os.path.isfile(file):  # also of a name that is too long
+        if os.path.exists(file):
+            raise UsageError(f"{file} is a folder, a pipe or a device: name a TOML file")
         raise UsageError(f"there is no settings file {file}")
     path = file or Path(FILE)
     if os.path.lexists(path) and not os.path.isfile(path):  # pydantic would pass it over in silence

@@ -86,6 +86,8 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
         read_places(str(other))
     with pytest.raises(InputError, match="there is no"):
         read_places(str(tmp_path / "none.csv"))
+    with pytest.raises(InputError, match="is a folder, a pipe or a device: name a CSV"):
+        read_places(str(tmp_path))
 
 
 def test_a_place_of_several_regions(tmp_path: Path) -> None:

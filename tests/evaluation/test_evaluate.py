@@ -1,6 +1,7 @@
 """Metrics against their definitions and scikit-learn; weights that find what made the pairs."""
 
 import json
+import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -205,5 +206,14 @@ def test_a_truth_that_is_off(tmp_path: Path) -> None:
         file.write_bytes(text.encode())
         with pytest.raises(InputError, match=r"truth.jsonl:[23]: a and b cannot be both the same"):
             read_truth(str(file))
-    with pytest.raises(InputError, match="there is no"):
-        read_truth(str(tmp_path / "none"))
+    file.write_bytes(b"\0" * (2 << 20))  # as of a disk that was full
+    with pytest.raises(InputError, match=r"truth.jsonl:1 is no .*: the line has over 1 MB"):
+        read_truth(str(file))
+    os.mkfifo(tmp_path / "pipe")
+    for name, says in (
+        ("none", "there is no"),
+        (".", "is a folder: name the truth in it"),
+        ("pipe", "is a pipe or a device: write it to a file first"),
+    ):
+        with pytest.raises(InputError, match=says):
+            read_truth(str(tmp_path / name))

@@ -40,6 +40,8 @@ def resolve(name: str, commit: str | None = None) -> Path:
             if commit:
                 raise ModelError(f"{folder} is a folder here, which has no commit {commit}")
             return folder
+    if os.path.exists(name):
+        raise ModelError(f"{name} is no folder, as a model is: name that which it lies in")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         shipped = ", ".join(sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()))
         raise ModelError(

@@ -26,6 +26,8 @@ from matching_spark.score.calibration import Modality
 from matching_spark.search.request import QueryItem, cosines_of
 from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard
+from matching_spark.sources import check_file
+from matching_spark.sources.delimited import MAX_LINE, limited
 
 MAX_PAIRS = 8_000_000  # held at once, 70 bytes each; beyond, a sample of the different ones
 BLOCK_POSTS = 64
@@ -114,15 +116,8 @@ def read_truth(uri: str) -> Truth:
     thing both here and not here, or a pair both the same and not.
     """
     truth: Truth = {}
-    if not storage.exists(uri):
-        raise InputError(f"there is no {uri}")
-    for number, line in enumerate(storage.read_bytes(uri).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            lost_id, found_id, same = _line(line)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{uri}:{number} is no {{lost_id, found_id, same}}: {error}") from None
+    check_file(uri, "truth")
+    for number, (lost_id, found_id, same) in _lines(uri):
         said = truth.setdefault(lost_id, {})
         if said.setdefault(found_id, same) != same:
             raise InputError(
@@ -136,6 +131,21 @@ def read_truth(uri: str) -> Truth:
     if not truth:
         raise InputError(f"{uri} has no pair")
     return truth
+
+
+def _lines(uri: str) -> Iterator[tuple[int, tuple[str, str, bool]]]:
+    with storage.open_input(uri) as stream:
+        for number, line in enumerate(limited(stream.readline), 1):
+            if not line.strip():
+                continue
+            try:
+                if len(line) > MAX_LINE:
+                    raise ValueError(f"the line has over {MAX_LINE >> 20} MB")
+                said = _line(line)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                why = f"is no {{lost_id, found_id, same}}: {error}"
+                raise InputError(f"{uri}:{number} {why}") from None
+            yield number, said
 
 
 def _line(line: bytes) -> tuple[str, str, bool]:

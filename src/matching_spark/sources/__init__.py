@@ -63,6 +63,13 @@ def check_readable(source: str) -> None:
         raise InputError(f"{source} is a pipe or a device: write it to a file first")
 
 
+def check_file(source: str, what: str) -> None:
+    """Raises InputError for a folder, too. what: that is to be named in its place."""
+    check_readable(source)
+    if storage.is_dir(source):
+        raise InputError(f"{source} is a folder: name the {what} in it")
+
+
 def named(columns: Mapping[str, str] | None, format: str) -> dict[str, str]:
     """The columns that somebody names, checked. Raises UsageError."""
     if columns and format not in TABULAR:

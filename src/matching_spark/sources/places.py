@@ -56,8 +56,11 @@ class Places:
 
 def read_places(uri: str) -> Places:
     """Where each place lies. Raises InputError naming the line that cannot be taken."""
-    if not storage.exists(uri) or not storage.is_regular(uri):
+    if not storage.exists(uri):
         raise InputError(f"there is no {uri}", argument="similarity.places")
+    if not storage.is_regular(uri):
+        why = "is a folder, a pipe or a device: name a CSV"
+        raise InputError(f"{uri} {why}", argument="similarity.places")
     places, count, seen = Places(), 0, Seen()
     for where, row in _rows(uri):
         name = plain(row["place"])

@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from matching_spark import storage
 from matching_spark.domain.posts import Reject, clean
 from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import Seen, Vocabulary
 from matching_spark.errors import InputError
-from matching_spark.sources import check_readable, delimited, ending_of, workbook
+from matching_spark.sources import check_file, delimited, ending_of, workbook
 from matching_spark.sources.headings import headings_of, nearest, shifted
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
@@ -54,9 +53,7 @@ def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator
     seen: notes other columns, and what else of a workbook is not read. shown: columns that tell a
     person of the pair, which are not noted. Raises InputError when it cannot be read at all.
     """
-    check_readable(uri)
-    if storage.is_dir(uri):
-        raise InputError(f"{uri} is a folder: name the sheet of verdicts in it")
+    check_file(uri, "sheet of verdicts")
     wide = ending_of(uri) == "xlsx"
     records: Iterator[tuple[int, list[str] | str]] = (
         workbook.rows_of(uri, seen)
