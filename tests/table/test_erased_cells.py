@@ -1,6 +1,7 @@
-"""A cell of one vector has it as its centroid: erased with its post."""
+"""A cell of one vector has it as its centroid: erased with its post, whenever it was trained."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from matching_spark.config import Hadoop
 from matching_spark.ingest.reembed import reembed
 from matching_spark.knn.similarity import Float32
 from matching_spark.operations import index, table
-from matching_spark.shards.ivf_index import load_cells
+from matching_spark.progress import Silent
+from matching_spark.shards.ivf_index import Cells, load_cells
+from matching_spark.shards.shard import Shard
 from matching_spark.table.erase import erase
 
 pytestmark = pytest.mark.long
@@ -53,6 +56,61 @@ def test_no_centroid_is_a_vector_of_an_erased_post(
     os.utime(now, (0, 0))
     table.compact(mine, spark=spark)
     assert [str(each) for each in Path(own, "cells").iterdir()] == [again]
+
+
+class Once(Silent):
+    """Acts when it is first told of what begins so: a sentence, or how a count goes."""
+
+    def __init__(self, what: str, act: Callable[[], object]) -> None:
+        self.what, self.acts = what, [act]
+
+    def say(self, what: str) -> None:
+        if what.startswith(self.what) and self.acts:
+            self.acts.pop()()
+
+    def count(self, what: str, done: int, total: int) -> None:
+        self.say(f"{what} {'ends' if done == total else 'goes on'}")
+
+
+@pytest.mark.parametrize(
+    ("moment", "trainings"),
+    [("reading goes on", 2), ("reading ends", 2), ("erasing rows", 1), ("nothing ends", 1)],
+)
+def test_nor_where_an_index_and_an_erase_meet(
+    moment: str,
+    trainings: int,
+    own: str,
+    settings: Settings,
+    spark: SparkSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The index begins anew where what it read has ended; where only something was written it does
+    not, as on a table that is written to all day."""
+    mine = settings.model_copy(deep=True)
+    mine.table = own
+    of_table = PostsTable.open(own, spark, Hadoop())
+    shard = next(of_table.shards())
+    (post_id,) = shard.ids(shard.texts.owners[:1].astype(np.int64))
+    vector, trained = shard.texts.vectors[0], list[int]()
+
+    def each_its_own(shards: Iterator[Shard], model: str, rows: int, _: int | None) -> Cells:
+        trained.append(rows)
+        parts = [(each.photos.vectors, each.texts.vectors) for each in shards]
+        photos, texts = (np.concatenate(of) for of in zip(*parts, strict=True))
+        return Cells(model, rows, photos, texts)
+
+    monkeypatch.setattr(index, "train", each_its_own)
+    if moment == "erasing rows":
+        erase(of_table, [post_id], Once(moment, lambda: index.index(mine, spark=spark)))
+    elif moment == "nothing ends":
+        close = Once("reading ends", lambda: of_table.set_status([post_id], "withdrawn"))
+        index.index(mine, progress=close, spark=spark)
+        assert (centroids(own) @ vector).max() > 1 - 1e-5
+        erase(of_table, [post_id])
+    else:
+        index.index(mine, progress=Once(moment, lambda: erase(of_table, [post_id])), spark=spark)
+    assert len(trained) == trainings
+    assert (centroids(own) @ vector).max() < 1 - 1e-5
 
 
 def test_of_cells_of_a_former_model_none_is_left(

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
 from matching_spark.domain.results import Reported
+from matching_spark.errors import StorageError
 from matching_spark.layout import CELLS
-from matching_spark.operations.warehouse import reading, writing
+from matching_spark.operations.warehouse import writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.ivf_index import OUTGROWN, load_cells, save_cells, train
 from matching_spark.shards.shard import Shard
 from matching_spark.storage import join
 from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.state import Snapshot
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -43,23 +45,44 @@ def index(
 
     Raises InputError when the table has no vectors.
     """
-    files = reading(settings).plan().files
     with writing(settings, "index", progress, spark) as table:
         cache = ShardCache.of(settings.cache)
-
-        def shards() -> Iterator[Shard]:
-            for done, file in enumerate(files):
-                progress.count("reading", done, len(files))
-                yield cache.load(file, table.space)
-            progress.count("reading", len(files), len(files))
-
-        rows = sum(file.records for file in files)
-        trained = train(shards(), table.model, rows, cells)
-        table.set_cells(save_cells(trained, join(table.uri, CELLS)))
-        cache.forget(file.uri for file in files)  # sorted by the cells before, or by none
+        while not _set(table, planned := table.plan(), cells, cache, progress):
+            progress.say("what they were trained on has ended, as by an erase: training anew ...")
+        # Sorted by the cells before, or by none.
+        cache.forget(file.uri for file in planned.files)
         state = described(table)
     assert state is not None
     return state
+
+
+def _set(
+    table: PostsTable, planned: Snapshot, cells: int | None, cache: ShardCache, progress: Progress
+) -> bool:
+    """Train cells on a snapshot and make them the table's. False where that has ended meanwhile, as
+    by an erase: one of them may be a vector of a post that is no more."""
+
+    def shards() -> Iterator[Shard]:
+        for done, file in enumerate(planned.files):
+            progress.count("reading", done, len(planned.files))
+            yield cache.load(file, planned.space)
+        progress.count("reading", len(planned.files), len(planned.files))
+
+    def stands() -> bool:
+        table.refresh()
+        return planned.id in table.snapshots
+
+    try:
+        rows = sum(file.records for file in planned.files)
+        trained = train(shards(), planned.space.model, rows, cells)
+    except StorageError:  # a file that has gone
+        if stands():
+            raise
+        return False
+    with table.writing():  # no erase comes between the look, the file and the commit
+        if still := stands():
+            table.set_cells(save_cells(trained, join(table.uri, CELLS)))
+    return still
 
 
 def described(table: PostsTable) -> CellsState | None:

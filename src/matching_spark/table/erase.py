@@ -236,11 +236,16 @@ class _Erase:
                 self.subject = betraying(self.table, self.ids, self.all.photos, self.all.texts)
             self.counts["photos"] += drop_photos(self.table, self.subject.photos)
 
+    def cells(self) -> None:
+        drop_cells(self.table, self.all.vectors)
+
     def posts(self) -> None:
         self.rejects()  # on HDFS another run may have written back what it had read before
         self.staged()
         self._end("posts", self._delete_posts)
-        self.side_tables()  # of the posts, while they were there, a match may have brought pairs
+        # Of the posts, while they were there, a match may have brought pairs and an index cells.
+        self.side_tables()
+        self.cells()
 
     def caches(self, drop: Callable[[frozenset[str], Subject], None]) -> None:
         """The lists of what was begun go last, once the caches have nothing of the posts either: a
