@@ -12,7 +12,7 @@ def test_expiring_is_by_the_day_it_was_found(stored: str) -> None:
     days = sorted(row["happened_on"] for row in found)
     until = days[len(days) // 2] + dt.timedelta(days=183)
     got = expiring(PostsTable.open(stored), 183, until)
-    want = {r["post_id"] for r in found if r["happened_on"] + dt.timedelta(days=183) <= until}
-    assert {e.post_id for e in got} == want
-    assert got == sorted(got, key=lambda e: e.expires_on)
+    days_of = {r["post_id"]: r["happened_on"] + dt.timedelta(days=183) for r in found}
+    want = sorted((day, post_id) for post_id, day in days_of.items() if day <= until)
+    assert [(e.expires_on, e.post_id) for e in got] == want
     assert expiring(PostsTable.open(stored), 183, days[0] + dt.timedelta(days=182)) == []
