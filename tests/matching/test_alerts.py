@@ -14,13 +14,14 @@ from pyspark.sql import SparkSession
 from matching_spark import PostsTable, SimilarityEngine, UsageError, http_client
 from matching_spark.config import Cache, Hadoop, load_settings
 from matching_spark.errors import RemoteError
-from matching_spark.matching import matches_table
+from matching_spark.matching import alerts, matches_table
 from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
 from matching_spark.matching.decisions import Decision, store
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.matching.pairs import SEEN, described
 from matching_spark.score.store import FILE, save
 from matching_spark.setting_groups import Alerts
+from matching_spark.table import side_tables
 from tests.support.calibrations import random_calibration
 from tests.support.posts import Posts, ingest
 from tests.support.servers import Answer, Asked, serving
@@ -118,7 +119,7 @@ def test_settings_are_checked_and_secret(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_each_pair_is_told_until_it_is_taken_and_no_more(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posts, uri = Posts(seed=8), str(tmp_path / "t")
     both = posts.draw("lost", list(range(4))) + posts.draw("found", list(range(12)))
@@ -153,27 +154,38 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
             assert (each["probability"], each["band"]) == (pair.probability, pair.band)
             assert pair.band
 
-    refusing, heard = {told[0].lost_id}, []
+    refusing, heard = {a.lost_id for a in told[:2]}, []
+
+    def noted() -> list[tuple[str, str]]:
+        return [(row["lost_id"], row["found_id"]) for row in side_tables.read(uri, alerts.NAME)]
 
     def send(alert: Alert) -> None:
         if alert.lost_id in refusing:
             raise RemoteError("no")
         heard.append(json.loads(alert.body))
 
-    assert emit(first, told, send) == (len(told) - 1, 1)
+    def one_by_one(alert: Alert) -> None:
+        assert len({lost_id for lost_id, _ in noted()}) == len(heard), "a crash tells none twice"
+        send(alert)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "NOTED_AT_ONCE", 1)
+        assert emit(first, told, one_by_one) == (len(told) - 2, 2)
     again = list(pending(first))
-    assert [a.lost_id for a in again] == [told[0].lost_id]
-    assert [a.found_ids for a in again] == [told[0].found_ids]
+    assert [(a.lost_id, a.found_ids) for a in again] == [(a.lost_id, a.found_ids) for a in told[:2]]
 
     def stopped(alert: Alert) -> None:
         heard.append(json.loads(alert.body))
-        raise KeyboardInterrupt
+        if alert.lost_id == told[1].lost_id:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):  # not noted: told again, under the same ids
         emit(first, again, stopped)
+    assert [a.lost_id for a in pending(first)] == [told[1].lost_id], "the one before was taken"
     refusing.clear()
     assert emit(first, pending(first), send) == (1, 0)
     assert list(pending(first)) == []
+    assert len(noted()) == len(set(noted()))
     ids = [m["alert_id"] for m in heard[-1]["matches"]]
     assert ids == [m["alert_id"] for m in heard[-2]["matches"]]
 
