@@ -1,6 +1,7 @@
 """LOST112: saved XML and the API, over a real HTTP server with the portal's envelope and faults."""
 
 import datetime as dt
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Settings, http_client
-from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.posts import Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, RemoteError, UsageError
+from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.operations.ingest import Source, ingest
+from matching_spark.operations.portal import PORTAL
 from matching_spark.operations.warehouse import made
 from matching_spark.setting_groups import Lost112
 from matching_spark.sources import detect_format, read_posts
@@ -130,6 +134,42 @@ def test_a_list_that_repeats_itself_is_not_asked_for_ever(portal: Portal) -> Non
     assert [query["pageNo"] for _, query in portal.asked] == ["1", "2"]
 
 
+def test_what_pages_name_twice_comes_once(portal: Portal) -> None:
+    """They shift while they are read: the last of a page is the first of the next."""
+    pages = [(0, 1), (1, 2), (2, 3)]
+    portal.faults = [Answer(answer(*(item(**thing(n)) for n in p), total=6)) for p in pages]
+    read = Lost112Api(settings(portal, details=False)).posts(SINCE, UNTIL, "found", Seen())
+    ids = [row.post_id for row in read]
+    assert ids == [f"{thing(n)['atcId']}-1" for n in range(4)]
+
+
+def test_details_that_cannot_be_had_one_after_the_other_are_the_portals_end(portal: Portal) -> None:
+    """Here and there one costs its post the detail, and is asked for again by the next ingest."""
+    portal.found = {t["atcId"]: t for t in (thing(i) for i in range(9))}
+
+    def without(*bad: int) -> Callable[[Asked], Answer | None]:
+        gone = [thing(i)["atcId"] for i in bad]
+
+        def told(request: Asked) -> Answer | None:
+            lacks = "Detail" in request.path and any(i in request.path for i in gone)
+            return Answer(status=500) if lacks else portal(request)
+
+        return told
+
+    def rows(*bad: int) -> Iterator[Post | Reject]:
+        with serving(without(*bad)) as url:
+            told = Lost112(service_key=KEY, base_url=url, tries=1, requests_per_s=100)
+            yield from Lost112Api(told).posts(SINCE, UNTIL, "found", Seen())
+
+    now_and_then = list(rows(0, 1, 3, 4, 6, 7))
+    assert sum(isinstance(row, Post) for row in now_and_then) == 9
+    assert [r.reason for r in now_and_then if isinstance(r, Reject)] == ["no-detail"] * 6
+    down = rows(2, 3, 4)
+    assert len([next(down) for _ in range(6)]) == 6  # four posts, two without their detail
+    with pytest.raises(RemoteError, match="could not be reached"):
+        next(down)
+
+
 def test_the_portal_refuses(portal: Portal) -> None:
     with pytest.raises(InputError, match="refuses: SERVICE_KEY_IS_NOT_REGISTERED_ERROR") as refused:
         read(portal, service_key="wrong")
@@ -232,6 +272,7 @@ def test_saved_xml(tmp_path: Path) -> None:
     (tmp_path / "4.xml").write_bytes(
         answer(item(fdPrdtNm="x"), item(atcId="F3", fdYmd="2026-13-01"))
     )
+    os.mkfifo(tmp_path / "5.xml")  # whoever opened it would wait for ever
     seen = Seen()
     rows = list(read_posts(str(tmp_path), "lost112", seen=seen))
     posts = {r.post_id: r for r in rows if isinstance(r, Post)}
@@ -242,7 +283,7 @@ def test_saved_xml(tmp_path: Path) -> None:
     assert (odd.status, odd.photos, odd.placeholders) == ("open", (), 1)
     assert dict(seen.unknown) == {"category: 비행체": 1, "colour: 무지개": 1, "state: 우주": 1}
     reasons = sorted(r.reason for r in rows if isinstance(r, Reject))
-    assert reasons == ["bad-date", "bad-file", "no-id"]
+    assert reasons == ["bad-date", "bad-file", "no-id", "unreadable"]
     assert detect_format(str(tmp_path / "1.xml")) == "lost112"
     with pytest.raises(InputError, match="begins with <html>"):
         list(read_posts(str(tmp_path / "3.xml"), "lost112"))
@@ -289,7 +330,7 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
         "/endless.jpg": Answer(chunks=endless),
         "/moved.jpg": Answer(status=302, headers={"Location": "http://169.254.169.254/"}),
         "/page.jpg": Answer(b"<html>no such picture</html>"),
-        "/gone.jpg": Answer(status=404),
+        "/gone.jpg": Answer(picture(), 404),  # as a host that shows one in the place of any other
     }
     take = photos_of(portal, tmp_path, photo_bytes=1 << 20, photo_pixels=100 * 100)
     addresses = [portal.url + path for path in portal.photos]
@@ -342,32 +383,43 @@ def test_a_text_that_is_too_long_is_cut_and_noted() -> None:
 def test_a_nightly_ingest(
     spark: SparkSession, clip: ClipModel, portal: Portal, tmp_path: Path
 ) -> None:
-    uri = str(tmp_path / "table")
+    """What the portal has closed, or has no more, is closed: of its own posts, of the days and of
+    the kind that were asked for, and no other."""
+    mine = Settings(table=str(tmp_path / "table"), lost112=settings(portal))
     portal.found = {
         "F1": thing(1, atcId="F1", fdFilePathImg=portal.url + "/1.jpg"),
-        "F2": thing(2, atcId="F2"),
-        "F3": thing(3, atcId="F3"),
+        **{f"F{i}": thing(i, atcId=f"F{i}") for i in (2, 3, 4)},
     }
-    table = made(Settings(table=uri), clip, spark)
+    portal.lost = {"L1": {"atcId": "L1", "lstPrdtNm": "에어팟", "lstYmd": "2026-11-02"}}
+    table = made(mine, clip, spark)
+    day = dt.date(2026, 11, 3)
+    desks = Post("F5-1", "found", title="지갑", happened_on=day)
+    others = [Post("F6-1", "found", title="지갑", happened_on=SINCE - dt.timedelta(days=1))]
+    others.append(Post("F7-1", "found", title="지갑", happened_on=UNTIL + dt.timedelta(days=1)))
+    ingest_posts([desks], table, clip)
+    ingest_posts(others, table, clip, rules=Rules(PORTAL))
 
-    def run() -> tuple[int, int, int]:
-        api = Lost112Api(settings(portal))
-        stream = with_photos(api.posts(SINCE, UNTIL, None, Seen()), uri, settings(portal))
-        report = ingest_posts(stream, table, clip)
-        closed = dict(api.closed(["F1-1", "F2-1", "F3-1"], Seen()))
-        for post_id, state in closed.items():
-            table.set_status([post_id], state)
+    def run(kind: Kind | None = None) -> tuple[int, int, int]:
+        source = Source("api", kind, since=SINCE, until=UNTIL)
+        report = ingest(mine, source, spark=spark)
+        table.refresh()
+        assert report.snapshot == table.snapshot
         return report.accepted, report.skipped, report.rejected
 
     def states() -> dict[str, str]:
         return {r["post_id"]: r["status"] for r in table.frame().collect()}
 
-    assert run() == (3, 0, 0)  # a photo that is not there yet rejects no post
+    assert run() == (5, 0, 0)  # a photo that is not there yet rejects no post
+    was = states()
+    assert set(was.values()) == {"open"}
+    table.set_status(["F4-1"], "claimed")  # at the desk
     portal.photos["/1.jpg"] = Answer(picture())
     portal.found["F2"]["csteSteNm"] = "반환"
-    del portal.found["F3"]
-    assert run() == (2, 0, 0)  # F1 has its photo now, F2 was returned
-    assert states() == {"F1-1": "open", "F2-1": "claimed", "F3-1": "withdrawn"}
+    del portal.found["F3"], portal.found["F4"], portal.lost["L1"]
+    assert run("found") == (2, 0, 0)  # F1 has its photo now, F2 was returned
+    closed = {"F2-1": "claimed", "F3-1": "withdrawn", "F4-1": "claimed"}
+    assert states() == was | closed
     kept = {r["post_id"]: len(r["photos"]) for r in table.frame().collect()}
     assert kept["F1-1"] == 1
     assert run() == (0, 2, 0)
+    assert states() == was | closed | {"L1": "withdrawn"}
