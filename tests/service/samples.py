@@ -249,7 +249,9 @@ def samples() -> dict[str, Page]:
             **asked, told=TOLD, look=CARDS[5:7], mail=True, wrong={"photo": "over"}
         ),
         "registered": RegisteredPage(
-            **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
+            **person,
+            link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA",
+            written="kim@example.com",
         ),
         "registered-quiet": RegisteredPage(**person, link="https://lost.example/mine#Zm9v"),
         "registered-often": RegisteredPage(

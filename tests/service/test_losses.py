@@ -186,7 +186,8 @@ def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_k
         page = mailing.post("/losses", data=form | {"words": f"{number}번 가방"}).text
         often = number == ASKED_A_DAY
         assert (words.say("registered.often", "ko") in page) == often
-        assert (words.say("registered.written", "ko") in page) != often
+        written = words.say("registered.written", "ko", address="kim@example.com")
+        assert (written in page) != often
     mine = {"csrf": form["csrf"], "link": link_in(page), "words": "초록 모자"}
     for each in ("kim@example.com", "kim@"):  # the rest is saved, or nothing is
         told = mailing.post("/mine/edit", data=mine | {"address": each}).text
@@ -197,6 +198,19 @@ def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_k
     newest = there_is(running.desk, losses(running)[-1])
     assert newest.post.title == "초록 모자"
     assert running.contacts.of(newest.post.post_id) is None
+
+
+def test_who_leaves_an_address_is_told_where_the_mail_went_and_that_it_asks(
+    mailing: TestClient,
+) -> None:
+    """A mistyped one could not be seen, and with a report that was there nothing was said of it."""
+    form = {"csrf": csrf(mailing.get("/").text), "words": "줄무늬 가방", "pictured": "no"}
+    registered = mailing.post("/losses", data=form | {"address": " kim@gmial.example "}).text
+    assert words.say("registered.written", "ko", address="kim@gmial.example") in registered
+    form["link"] = link_in(registered)
+    for address, notice in (("kim@gmail.example", "asked"), ("", "edited")):
+        told = mailing.post("/mine/edit", data=form | {"address": address}).text
+        assert words.say(f"notice.{notice}", "ko") in told
 
 
 def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(

@@ -43,6 +43,7 @@ Notice = Literal[
     "closed",
     "opened",
     "edited",
+    "asked",
     "signed-out",
     "decided",
     "password",
@@ -185,12 +186,12 @@ class ResultsPage(Page):
 @dataclass(frozen=True, kw_only=True)
 class RegisteredPage(Page):
     """After POST /losses. link: the private address, token in its fragment, shown this once;
-    written: whether a mail went out to confirm an address; often: whether it was asked too often
-    today, and is not kept."""
+    written: the address to which a mail went out to confirm it, which may be mistyped; often:
+    whether it was asked too often today, and is not kept."""
 
     template: ClassVar[str] = "registered.html"
     link: str
-    written: bool = False
+    written: str = ""
     often: bool = False
 
 

@@ -79,7 +79,8 @@ class PersonPages:
         except InputError as error:  # what was found once more, and its form as it was sent
             return self._wrong(request, form, chosen, address, error)
         link = self._of.private_link(request, token)
-        page = RegisteredPage(link=link, written=asked == "written", often=asked == "often")
+        written = address.strip() if asked == "written" else ""
+        page = RegisteredPage(link=link, written=written, often=asked == "often")
         return self._of.page(request, page)
 
     def interest(self, request: Request, fields: Fields) -> Response:
@@ -112,7 +113,7 @@ class PersonPages:
         form, address = Form.of(fields), fields["address"]
         try:
             asked = self._losses.edit(token, form, address, no_mail, language)
-            notice = "" if asked is None else "edited"
+            notice = "" if asked is None else "asked" if asked == "written" else "edited"
             wrong = {"address": "often"} if asked == "often" else {}
         except WrongField as error:
             wrong = wrong_of(error)
