@@ -29,7 +29,7 @@ from matching_spark.errors import UsageError
 from matching_spark.guard.given import PREFIX, Given, fault
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
-from matching_spark.guard.toml_file import TomlFile, leaves, spark_conf
+from matching_spark.guard.toml_file import leaves, read, spark_conf
 from matching_spark.setting_groups import WEEK_S, Alerts, Group, LocalPlace, Lost112, Place, Service
 
 FILE = "matching.toml"
@@ -268,7 +268,6 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_ignore_empty=True,
-        toml_file=FILE,
         extra="forbid",
     )
 
@@ -295,11 +294,13 @@ class Settings(BaseSettings):
         try:
             return check(said)
         except ValidationError as error:
-            names = [name for name, _ in leaves(cls.model_construct().model_dump())]
-            faults = (fault(each, names) for each in error.errors())
-            raise UsageError.of(
-                [UsageError(f"setting {name}: {what}") for name, what in faults]
-            ) from None
+            raise UsageError.of(cls._faults(error)) from None
+
+    @classmethod
+    def _faults(cls, error: ValidationError) -> list[UsageError]:
+        names = [name for name, _ in leaves(cls.model_construct().model_dump())]
+        faults = (fault(each, names) for each in error.errors())
+        return [UsageError(f"setting {name}: {what}") for name, what in faults]
 
     @classmethod
     def settings_customise_sources(
@@ -307,10 +308,10 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **more: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlFile(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, read(Path(FILE)))
 
 
 @dataclass(frozen=True)
@@ -355,12 +356,9 @@ def load_settings(
     given = Given.of(Settings, path, flags or {})
 
     class Here(Settings):
-        model_config = SettingsConfigDict(toml_file=None)  # it is read already
-
-        @model_validator(mode="wrap")
         @classmethod
-        def _in_our_words(cls, said: object, check: ModelWrapValidatorHandler[Self]) -> Self:
-            return check(said)  # with where each was set, below
+        def _faults(cls, error: ValidationError) -> list[UsageError]:
+            return [*given.faults, *map(given.wrong, error.errors())]
 
         @classmethod
         def settings_customise_sources(
@@ -372,10 +370,7 @@ def load_settings(
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, given.environment, InitSettingsSource(settings_cls, given.filed)
 
-    try:
-        settings = Here(**(flags or {}))
-    except ValidationError as error:
-        raise UsageError.of([*given.faults, *map(given.wrong, error.errors())]) from None
+    settings = Here(**(flags or {}))
     if given.faults:
         raise UsageError.of(given.faults)
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):

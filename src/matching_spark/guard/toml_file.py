@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticCustomError
-from pydantic_settings import TomlConfigSettingsSource
 
 from matching_spark.errors import UsageError
 from matching_spark.guard.owners import denied, doubt
-
-
-class TomlFile(TomlConfigSettingsSource):
-    """pydantic's own, by `read`."""
-
-    def _read_file(self, file_path: Any) -> dict[str, Any]:  # pydantic: a Path, or in a package
-        return read(file_path)
 
 
 def read(path: Path) -> dict[str, Any]:
