@@ -20,7 +20,6 @@ FETCHED, REJECTS = "fetched", "rejects"  # photos from the portal, by address; l
 ENDING = "ending"  # what an erase has begun to end
 _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
 IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
-KEPT_PHOTO = re.compile(_KEPT)
 THUMBNAILS = "thumbnails"  # in the cache's folder
 JOURNAL_FILE = "journal.sqlite"  # in the folder of service.journal
 
@@ -35,17 +34,22 @@ def text_key(text: str) -> str:
     return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 
+def named_sha256(place: str | None) -> str:
+    """The hash in the name of a kept photo, wherever that lies; '' of any other file."""
+    name = (place or "").rpartition("/")[2]
+    return name.removesuffix(".jpg") if re.fullmatch(_KEPT, name) else ""
+
+
 def kept_sha256(photos: str, place: str) -> str | None:
     """The hash of a photo as it came, where this warehouse keeps it at that place; else None."""
-    sha256 = place.rpartition("/")[2].removesuffix(".jpg")
-    here = KEPT_PHOTO.fullmatch(f"{sha256}.jpg") and kept_photo(photos, sha256) == place
-    return sha256 if here else None
+    sha256 = named_sha256(place)
+    return sha256 if sha256 and kept_photo(photos, sha256) == place else None
 
 
 def photo_here(photos: str, uri: str | None) -> str | None:
     """A photo's place as the table has it -> in this warehouse's folder; others as they are."""
-    name = uri.rpartition("/")[2] if uri else ""
-    return kept_photo(photos, name[:-4]) if KEPT_PHOTO.fullmatch(name) else uri
+    sha256 = named_sha256(uri)
+    return kept_photo(photos, sha256) if sha256 else uri
 
 
 def read_photo(uri: str) -> bytes:
@@ -53,7 +57,7 @@ def read_photo(uri: str) -> bytes:
 
     Raises InputError for any other file: who wrote the row does not choose what a page shows.
     """
-    if not KEPT_PHOTO.fullmatch(uri.rpartition("/")[2]):
+    if not named_sha256(uri):
         raise InputError(f"{uri} is no photo that the table keeps: it is not shown")
     return storage.read_bytes(uri)
 

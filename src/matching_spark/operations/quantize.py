@@ -31,7 +31,7 @@ from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.filesystems.whole_files import appearing
 from matching_spark.knn.similarity import Float32
-from matching_spark.layout import KEPT_PHOTO
+from matching_spark.layout import named_sha256
 from matching_spark.operations.models import BLANK, WORDS, check_new
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
@@ -174,7 +174,7 @@ def _photos(settings: Settings, folder: str | None) -> tuple[list[Image.Image], 
     where = folder if folder is not None else reading(settings).photos
     files = storage.walk(where)
     if folder is None:
-        files = (each for each in files if KEPT_PHOTO.fullmatch(each.rpartition("/")[2]))
+        files = filter(named_sha256, files)
     else:
         root = len(storage.absolute(folder))  # the same ones wherever the folder lies
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,10 +25,10 @@ from matching_spark.layout import (
     ENDING,
     FETCHED,
     IMPORT,
-    KEPT_PHOTO,
     PHOTOS,
     REJECTS,
     STAGING,
+    named_sha256,
 )
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.arrow import read_columns
@@ -229,14 +228,14 @@ class _Compact:
         old = [
             uri
             for uri, written in storage.walk_times(folder)
-            if written < cutoff and KEPT_PHOTO.fullmatch(PurePath(uri).name)
+            if written < cutoff and named_sha256(uri)
         ]
         if not old:
             return
         files = self.spark.table(f"{self.table.name}.all_data_files").where("content = 0")
         paths = [storage.recorded(row[0]) for row in files.select("file_path").distinct().collect()]
-        names = [PurePath(uri).stem for uri in old]
-        orphans = self.spark.createDataFrame(pa.table({"uri": old, "sha256": names}))
+        shas = [*map(named_sha256, old)]
+        orphans = self.spark.createDataFrame(pa.table({"uri": old, "sha256": shas}))
         if paths:
             named = read_parquet(self.spark, paths).select(
                 F.explode("photos.sha256").alias("sha256")

@@ -12,7 +12,7 @@ import pyarrow as pa
 from matching_spark.domain.posts import Post
 from matching_spark.domain.schema import POINT
 from matching_spark.journal.posts import StoredPost
-from matching_spark.layout import KEPT_PHOTO
+from matching_spark.layout import named_sha256
 from matching_spark.shards.arrow import read_posts
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import IDENTIFIERS, DataFile, Shard
@@ -64,7 +64,7 @@ def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
         values |= dict(zip(POINT, point, strict=True))
     numbers = shard.metadata[IDENTIFIERS][row].as_py()
     beside = _beside(file.uri).slice(row, 1).to_pylist()[0]
-    kept = [_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
+    kept = [named_sha256(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
     photos = [sha or _digest(of) for sha, of in zip(kept, _photos(shard, row), strict=True)]
     return StoredPost(
         Post(**values, identifiers=None if numbers is None else tuple(numbers.split())),
@@ -92,9 +92,3 @@ def _digest(vector: npt.NDArray[np.float32]) -> str:
 def _beside(uri: str) -> pa.Table:
     """A data file never changes."""
     return read_posts(uri, BESIDE)
-
-
-def _sha(uri: str | None) -> str:
-    """The sha256 in a kept photo's name; '' of any other."""
-    name = (uri or "").rpartition("/")[2]
-    return name[:64] if KEPT_PHOTO.fullmatch(name) else ""

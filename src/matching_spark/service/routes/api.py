@@ -22,6 +22,7 @@ from matching_spark.domain.posts import Filters, Post, clean
 from matching_spark.domain.results import Match
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
+from matching_spark.layout import named_sha256
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import WrongField
 from matching_spark.service.guards.json_bodies import JsonRoute
@@ -247,12 +248,12 @@ class _Office:
 
     def _shown(self, match: Match) -> Match:
         """With the address of its photo, which a program can open: not where it is kept."""
-        stored = self._of.desk.post(match.post_id) if match.photo else None
-        if match.photo is None or stored is None:
+        sha256 = named_sha256(match.photo)
+        stored = self._of.desk.post(match.post_id) if sha256 else None
+        if stored is None:
             return replace(match, photo=None)
-        name = match.photo.rpartition("/")[2].partition(".")[0]
         pictures = zip(stored.shown, self._of.photo_names.pictures(stored), strict=True)
-        return replace(match, photo=next((p.large for sha, p in pictures if sha == name), None))
+        return replace(match, photo=next((p.large for sha, p in pictures if sha == sha256), None))
 
     def _told(self, stored: StoredPost) -> dict[str, Any]:
         fields = {k: v for k, v in vars(stored.post).items() if k not in _INSIDE}
