@@ -1,7 +1,6 @@
 """pyiceberg's way to files, through storage.py: a table on HDFS is read as one in a folder."""
 
 import io
-from dataclasses import dataclass
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 from pyiceberg.manifest import ManifestContent, ManifestWriterV2
@@ -10,24 +9,17 @@ from matching_spark import storage
 from matching_spark.errors import MatchingError
 
 
-@dataclass
 class StorageFile(InputFile):
     """A file that pyiceberg reads."""
 
-    _location: str
-
-    @property
-    def location(self) -> str:
-        return self._location
-
     def __len__(self) -> int:
-        return storage.size_bytes(self._location)
+        return storage.size_bytes(self.location)
 
     def exists(self) -> bool:
-        return storage.exists(self._location)
+        return storage.exists(self.location)
 
     def open(self, seekable: bool = True) -> InputStream:
-        return storage.open_input(self._location)
+        return storage.open_input(self.location)
 
 
 class StorageFileIO(FileIO):
