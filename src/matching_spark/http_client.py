@@ -40,7 +40,8 @@ def client(timeout_s: float, url: str = "") -> "httpx.Client":
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     host = urlsplit(url).hostname or ""
-    here = {f"all://[{host}]" if ":" in host else f"all://{host}": None} if is_loopback(url) else {}
+    name = f"[{host}]" if ":" in host else host
+    here = {f"all://{name}": None} if is_loopback(host) else {}
     try:
         return httpx.Client(timeout=timeout_s, follow_redirects=False, mounts=here)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
@@ -54,11 +55,10 @@ def heeded() -> str:
     return f" (see {said} in the environment)" if said else ""
 
 
-def is_loopback(url: str) -> bool:
-    """Whether an address is of this machine, by its numbers or as localhost."""
-    host = urlsplit(url).hostname or ""
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine, by its numbers or as localhost."""
     with suppress(ValueError):  # a name
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     return host == "localhost"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from matching_spark import http_client
 from matching_spark.domain.posts import NO_ADDRESS, is_web_address
@@ -130,7 +131,8 @@ class Webhook:
         url, secret = settings.webhook_url, settings.webhook_secret
         if not url or not is_web_address(url):
             raise UsageError(f"alerts.webhook_url {NO_ADDRESS}")
-        if not url.lower().startswith("https:") and not http_client.is_loopback(url):
+        address = urlsplit(url)
+        if address.scheme != "https" and not http_client.is_loopback(address.hostname or ""):
             raise UsageError(
                 "alerts.webhook_url is no https:// address: whoever is between reads the alerts; "
                 "http:// goes to this machine alone"

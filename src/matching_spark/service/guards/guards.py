@@ -1,6 +1,5 @@
 """The guards of the service together: what create_app puts around its routes."""
 
-import ipaddress
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -9,6 +8,7 @@ from fastapi.params import Depends as Dependency
 
 from matching_spark.config import Settings
 from matching_spark.errors import UsageError
+from matching_spark.http_client import is_loopback
 from matching_spark.journal.store import Journal
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.bodies import Bodies
@@ -68,7 +68,7 @@ def check_listening(settings: Settings) -> None:
     """Raises UsageError where the service would listen for others than this machine, unless that is
     meant, and people can be told from strangers there."""
     service = settings.service
-    if _loopback(service.host):
+    if is_loopback(service.host):
         return
     if not service.public:
         raise UsageError(
@@ -83,10 +83,3 @@ def check_listening(settings: Settings) -> None:
             "https://found.example, by which forms of its own are told from those of others",
             argument="service.url",
         )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
