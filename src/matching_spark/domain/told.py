@@ -1,6 +1,6 @@
 """A score as people are told it: a probability in percent, its band in words, a cosine as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from matching_spark.domain.results import Match, Pair
@@ -14,6 +14,10 @@ KINDS: dict[str, Mapping[str, str]] = {
     "fused": {"ko": "근거 점수", "en": "evidence"},
     "cosine": {"ko": "코사인", "en": "cosine"},
     "euclidean": {"ko": "유클리드 유사도", "en": "euclidean"},
+}
+WEEKDAYS: dict[str, Sequence[str]] = {  # from Monday on
+    "ko": "월화수목금토일",
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
 }
 NONE: Mapping[str, str] = {"ko": "없음", "en": "none"}
 

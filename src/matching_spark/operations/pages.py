@@ -14,7 +14,7 @@ from PIL import Image
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import is_web_address
 from matching_spark.domain.results import Match, Pair, SearchResult
-from matching_spark.domain.told import KINDS, limit, percent, told
+from matching_spark.domain.told import KINDS, WEEKDAYS, limit, percent, told
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.embed.photos import jpeg, open_photo
 from matching_spark.errors import MatchingError
@@ -24,7 +24,6 @@ THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 320, 78  # px; of JPEG: 8 to 16 kB a photo
 MAX_PHOTOS = 20 << 20  # characters of all photos on a page, a third more than their bytes
 TEL = re.compile(r"\+?[\d][\d\s().-]{5,24}")  # a number and nothing else
 FACTS = ("category", "colour", "region", "place", "happened_on")
-DAYS = {"ko": "월화수목금토일", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 WORDS: dict[str, Mapping[Language, str]] = {
     "search": {"ko": "찾는 물건", "en": "What is looked for"},
     "found": {"ko": "찾은 게시물 {n:,}건", "en": "{n:,} alike"},
@@ -241,7 +240,7 @@ class _Page:
         elif name in ("status", "kind"):
             value = self.say("is found" if value == "found" else str(value))
         elif name in ("happened_on", "since", "until") and (day := parse_date(value)):
-            weekday = DAYS[self.language][day.weekday()]
+            weekday = WEEKDAYS[self.language][day.weekday()]
             return f"<span class=day>{day.isoformat()} ({weekday})</span>"
         return html.escape(str(value))
 

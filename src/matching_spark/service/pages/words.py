@@ -13,14 +13,11 @@ from matching_spark.domain.districts import parts_of
 from matching_spark.domain.korean import polite, with_particle
 from matching_spark.domain.posts import SEOUL
 from matching_spark.domain.romanised import romanised
+from matching_spark.domain.told import WEEKDAYS
 from matching_spark.score.components import Language
 from matching_spark.score.explain import listed
 from matching_spark.service.pages.contexts import Reason
 
-_DAYS: Mapping[Language, Sequence[str]] = {
-    "ko": "월화수목금토일",
-    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
-}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # How a reason is said: the stem of the Korean verb that it shares with others, and its noun.
@@ -36,8 +33,6 @@ _WHY: Mapping[Reason, tuple[str, str, str]] = {
     "days": ("맞", "날짜", "day"),
 }
 _STEMS = {"같": "same {}", "비슷하": "similar {}", "가깝": "{} nearby", "맞": "the {} fits"}
-
-
 _HANGUL = re.compile("[ㄱ-ㆎ가-힣]")
 
 
@@ -76,7 +71,7 @@ def own(text: str, language: Language) -> Markup:
 
 def day(of: dt.date, language: Language, today: dt.date) -> str:
     """11월 25일 (화), Tue 25 Nov; with its year where it is not this one."""
-    weekday = _DAYS[language][of.weekday()]
+    weekday = WEEKDAYS[language][of.weekday()]
     if language == "ko":
         year = "" if of.year == today.year else f"{of.year}년 "
         return f"{year}{of.month}월 {of.day}일 ({weekday})"
