@@ -311,9 +311,12 @@ def test_the_house_is_shown_as_it_is() -> None:
 
 def test_public_names() -> None:
     """What types see, what is imported when it is asked for, and what there is, are the same."""
-    names = set(matching_spark.__all__)
-    assert names == {*matching_spark.HOME_OF, "__version__"}
-    for name in names - {"__version__"}:
+    assert {*matching_spark.__all__} == {*matching_spark.HOME_OF, "__version__"}
+    source = ast.parse(Path(matching_spark.__file__).read_text("utf-8"))
+    imports = [node for node in ast.walk(source) if isinstance(node, ast.ImportFrom)]
+    typed = {each.asname: node.module for node in imports for each in node.names if each.asname}
+    assert typed == {n: f"matching_spark.{home}" for n, home in matching_spark.HOME_OF.items()}
+    for name in matching_spark.HOME_OF:
         assert getattr(matching_spark, name).__name__ == name
     assert matching_spark.__version__ == importlib.metadata.version("matching-spark")
     assert (Path(matching_spark.__file__).parent / "py.typed").is_file()

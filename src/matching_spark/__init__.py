@@ -6,61 +6,36 @@ from typing import TYPE_CHECKING
 from matching_spark import telemetry
 
 if TYPE_CHECKING:
-    from matching_spark.config import Settings, load_settings
-    from matching_spark.domain.posts import Filters, Post, Reject
-    from matching_spark.domain.results import Match, SearchResult
-    from matching_spark.embed.clip import ClipModel
-    from matching_spark.errors import (
-        InputError,
-        MatchingError,
-        ModelError,
-        PhotoError,
-        RemoteError,
-        StorageError,
-        UsageError,
-    )
-    from matching_spark.ingest.pipeline import ingest_posts
-    from matching_spark.matching.matcher import MatchRules
-    from matching_spark.score.calibration import Calibration
-    from matching_spark.search.query import Query, SearchOptions
-    from matching_spark.similarity_engine import SimilarityEngine
-    from matching_spark.sources import read_posts
-    from matching_spark.spark.session import start_session
-    from matching_spark.table.posts_table import PostsTable
+    from matching_spark.config import Settings as Settings
+    from matching_spark.config import load_settings as load_settings
+    from matching_spark.domain.posts import Filters as Filters
+    from matching_spark.domain.posts import Post as Post
+    from matching_spark.domain.posts import Reject as Reject
+    from matching_spark.domain.results import Match as Match
+    from matching_spark.domain.results import SearchResult as SearchResult
+    from matching_spark.embed.clip import ClipModel as ClipModel
+    from matching_spark.errors import InputError as InputError
+    from matching_spark.errors import MatchingError as MatchingError
+    from matching_spark.errors import ModelError as ModelError
+    from matching_spark.errors import PhotoError as PhotoError
+    from matching_spark.errors import RemoteError as RemoteError
+    from matching_spark.errors import StorageError as StorageError
+    from matching_spark.errors import UsageError as UsageError
+    from matching_spark.ingest.pipeline import ingest_posts as ingest_posts
+    from matching_spark.matching.matcher import MatchRules as MatchRules
+    from matching_spark.score.calibration import Calibration as Calibration
+    from matching_spark.search.query import Query as Query
+    from matching_spark.search.query import SearchOptions as SearchOptions
+    from matching_spark.similarity_engine import SimilarityEngine as SimilarityEngine
+    from matching_spark.sources import read_posts as read_posts
+    from matching_spark.spark.session import start_session as start_session
+    from matching_spark.table.posts_table import PostsTable as PostsTable
 
     __version__: str
 
 telemetry.turn_off()
 
-__all__ = [
-    "Calibration",
-    "ClipModel",
-    "Filters",
-    "InputError",
-    "Match",
-    "MatchRules",
-    "MatchingError",
-    "ModelError",
-    "PhotoError",
-    "Post",
-    "PostsTable",
-    "Query",
-    "Reject",
-    "RemoteError",
-    "SearchOptions",
-    "SearchResult",
-    "Settings",
-    "SimilarityEngine",
-    "StorageError",
-    "UsageError",
-    "__version__",
-    "ingest_posts",
-    "load_settings",
-    "read_posts",
-    "start_session",
-]
-
-# Where the public names live: `__all__` lists them for those who read types, a test holds the two.
+# Where the public names live: the imports above are for those who read types, a test holds the two.
 _HOMES = {
     "config": ("Settings", "load_settings"),
     "domain.posts": ("Filters", "Post", "Reject"),
@@ -80,6 +55,7 @@ _HOMES = {
     "table.posts_table": ("PostsTable",),
 }
 HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = [*HOME_OF, "__version__"]
 
 
 def __getattr__(name: str) -> object:
