@@ -8,6 +8,7 @@ from benchmarks.harness import Row, row
 from benchmarks.plots import reliability
 from matching_spark import ClipModel
 from matching_spark.demo.labelled import Worlds
+from matching_spark.demo.troubles import Troubles
 from matching_spark.errors import ModelError
 from matching_spark.evaluation.metrics import of_lists
 from matching_spark.score.store import find
@@ -27,7 +28,7 @@ def figures(worlds: Worlds, model: ClipModel) -> dict[str, Any]:
     calibration = find(None, model, model.name)
     if calibration is None:
         raise ModelError(f"{model.name} has no calibration")
-    return of_lists(worlds.blocks(model), calibration, worlds.troubles.here)
+    return of_lists(worlds.blocks(model), calibration, Troubles().here)
 
 
 def run(full: bool) -> list[Row]:

@@ -16,7 +16,6 @@ from matching_spark import storage
 from matching_spark.demo.dealt import Told, deal
 from matching_spark.demo.draw import Size
 from matching_spark.demo.embedded import processes, shards
-from matching_spark.demo.troubles import Troubles
 from matching_spark.demo.world import LOST_SHARE, World, draw_world
 from matching_spark.domain.posts import Post
 from matching_spark.embed.clip import ClipModel
@@ -54,10 +53,9 @@ class Worlds:
     found: int = FOUND
     lost: int | None = None
     tidy: bool = False
-    troubles: Troubles = Troubles()  # noqa: RUF009  (frozen)
 
     def __post_init__(self) -> None:
-        if self.tidy and (self.lost is not None or self.troubles != Troubles()):
+        if self.tidy and self.lost is not None:
             raise UsageError("a tidy world has no troubles, and one lost post to three found ones")
 
     def pairs(self, model: ClipModel, progress: Progress = SILENT) -> LabelledPairs:
@@ -95,7 +93,7 @@ class Worlds:
 
     def _dealt(self) -> Iterator[Sides]:
         for seed in self.seeds:
-            world = deal(seed, self.found, self.lost or self.found, self.troubles)
+            world = deal(seed, self.found, self.lost or self.found)
             yield world.lost, world.found, world.truth
 
     def _tidy(self, folder: Path, pool: ProcessPoolExecutor) -> Iterator[Sides]:

@@ -56,7 +56,6 @@ class Cosine:
     post: Part
     nouns: Nouns
     alone: bool = True
-    rising: bool = True
     stem: Stem = _alike
 
     @cached_property
