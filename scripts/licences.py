@@ -22,6 +22,7 @@ KNOWN = re.compile(
 STATED = {
     "aiosmtpd": "Apache-2.0",
     "hdfs-native": "Apache-2.0",
+    "pytest-timeout": "MIT",
     "resvg_py": "MIT",  # resvg, which is in it: Apache-2.0 OR MIT
 }
 GCC = "GPL-3.0 with the GCC runtime exception"

@@ -7,21 +7,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from PIL import Image
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
+from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_sha256
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
-from matching_spark.service import server
+from matching_spark.service import opening, server
 from matching_spark.service.app import create_app
+from matching_spark.service.guards import accounts
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.opening import opened
@@ -131,8 +135,11 @@ def new(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def running(new: Settings) -> Iterator[Service]:
-    """The whole service, but for its listeners and its threads."""
+def running(new: Settings, clip: ClipModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The whole service, but for its listeners and its threads; with what hundreds of tests can
+    share, or need not pay for: a model that is loaded, and hashes that keep no password."""
+    monkeypatch.setattr(accounts, "PasswordHasher", partial(PasswordHasher, 1, 8, 1))
+    monkeypatch.setattr(opening, "model_of", lambda settings, table: clip)
     with opened(new) as service:
         yield service
 
