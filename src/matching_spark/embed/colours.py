@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from matching_spark.embed.parsers import STUMBLES
 from matching_spark.errors import PhotoError
@@ -25,9 +26,7 @@ DEPTHS = (255, 1023, 4095, 16383, 65535)
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
 NEAR = 12  # of 255: between two makers' sRGB; what is linear is off by up to 80
 _SOME = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), -1).reshape(1, -1, 3).astype(np.uint8)
-_BITS, _MEANT, _FILLED, _PLANES = 258, 262, 266, 284  # TIFF tags
-_COLOURS, _FORM = 320, 339
-_APART = 2  # of _PLANES: each in a place of its own
+_APART = 2  # of Tag.PlanarConfiguration: each in a place of its own
 # By mode and form of a TIFF, what its numbers are: Pillow takes signed bytes for others, and whole
 # numbers of 32 bits for signed.
 _OTHER: Mapping[tuple[str, int], type[np.generic]] = {("L", 2): np.int8, ("I", 1): np.uint32}
@@ -74,7 +73,7 @@ def prepared(image: Image.Image) -> None:
     """
     if image.format == "PNG":
         _key_as_decoded(image)
-    elif isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANES) == _APART:
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
         _name_planes(image)
 
 
@@ -134,10 +133,12 @@ def _name_planes(image: TiffImagePlugin.TiffImageFile) -> None:
     """Let planes that are not packed have 16 bits where they do: Pillow calls each by its letter
     alone, of whatever numbers, as if they had 8."""
     tags, tiles = image.tag_v2, image.tile
-    if not tiles or tiles[0].codec_name != "raw":
+    apart = tags.get(Tag.PlanarConfiguration) == _APART
+    if not (apart and tiles) or tiles[0].codec_name != "raw":
         return
-    bits = _first(tags.get(_BITS, 1))
-    if bits not in (1, 8, 16) or tags.get(_MEANT) == 0 or tags.get(_FILLED, 1) != 1:
+    bits = _first(tags.get(Tag.BitsPerSample, 1))
+    falls = tags.get(Tag.PhotometricInterpretation) == 0
+    if bits not in (1, 8, 16) or falls or tags.get(Tag.FillOrder, 1) != 1:
         why = "a TIFF in planes whose numbers are not of 1, 8 or 16 bits and up from black"
         raise PhotoError("unsupported-format", why)
     if bits == 16:
@@ -199,10 +200,10 @@ def _eight_bits(image: Image.Image) -> _Change:
     most = _largest(image, other)
     top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
     if _form(tags) == 2:  # with a sign: half of them are below 0
-        top = min(top, 2 ** (_first(tags.get(_BITS, 8)) - 1) - 1)
+        top = min(top, 2 ** (_first(tags.get(Tag.BitsPerSample, 8)) - 1) - 1)
     # A TIFF may count down from white, as a scanner's; of 8 bits and fewer Pillow turns it about.
     key = image.info.get("transparency")
-    down = tags.get(_MEANT) == 0
+    down = tags.get(Tag.PhotometricInterpretation) == 0
 
     def scaled(strip: Image.Image) -> Image.Image:
         values = _numbers(strip, other).astype(np.float32)
@@ -219,7 +220,7 @@ def _eight_bits(image: Image.Image) -> _Change:
 def _palette_of_bytes(image: Image.Image, tags: Mapping[int, Any]) -> _Change:
     """As it is; but the palette of a TIFF that has 8 bits in its 16, as old ones, is black by their
     upper half: libtiff's own programs tell it by its largest, too."""
-    colours = tags.get(_COLOURS, ())
+    colours = tags.get(Tag.ColorMap, ())
     if image.mode not in ("P", "PA") or not 0 < max(colours, default=0) < 256:
         return lambda strip: strip
 
@@ -232,7 +233,7 @@ def _palette_of_bytes(image: Image.Image, tags: Mapping[int, Any]) -> _Change:
 
 def _form(tags: Mapping[int, Any]) -> int:
     """What the numbers of a TIFF are: 1 without a sign, 2 with one, 3 floats; 0 of what is none."""
-    return _first(tags.get(_FORM, 1)) if tags else 0
+    return _first(tags.get(Tag.SampleFormat, 1)) if tags else 0
 
 
 def _first(value: int | tuple[int, ...]) -> int:

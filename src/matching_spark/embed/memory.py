@@ -1,6 +1,7 @@
 """How much memory a photo's decoder will take, from its header alone."""
 
 from PIL import ImageFile, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from matching_spark.embed.colours import is_deep
 from matching_spark.embed.structure import Structure
@@ -20,9 +21,7 @@ _AVIF = 22
 # which is found out when the first piece is decoded: of one in tiles, as phones write, a small one.
 _HEIF = {(False, True): 7.6, (False, False): 11.6, (True, True): 10, (True, False): 18}
 _HEIF_ALPHA, _HEIF_UNTILED, _HEIF_TILES = 4, 13, 55_000_000
-# Tags of a TIFF: rows of a strip, sides of a tile, and so on.
-_ROWS, _TILE_WIDTH, _TILE_ROWS, _SAMPLES, _BITS, _TURNED = 278, 322, 323, 277, 258, 274
-_PHOTOMETRIC, _YCBCR = 262, 6
+_YCBCR = 6  # of Tag.PhotometricInterpretation
 
 
 def peak(image: ImageFile.ImageFile, structure: Structure, file_bytes: int, factor: int) -> int:
@@ -71,15 +70,16 @@ def _heif(image: ImageFile.ImageFile) -> float:
 def _tiff(image: TiffImagePlugin.TiffImageFile, stored: int) -> tuple[float, float]:
     """The picture, twice where it is turned, and beside it a strip or a tile as it was packed."""
     tags = image.tag_v2
-    width = tags.get(_TILE_WIDTH, image.width)
-    rows = tags.get(_TILE_ROWS, tags.get(_ROWS, image.height))
-    bits = tags.get(_BITS, 1)
+    width = tags.get(Tag.TileWidth, image.width)
+    rows = tags.get(Tag.TileLength, tags.get(Tag.RowsPerStrip, image.height))
+    bits = tags.get(Tag.BitsPerSample, 1)
     sample = max(bits, default=1) if isinstance(bits, tuple) else bits
     # What is stored as YCbCr comes from libtiff as RGB with a fourth byte.
-    packed = max(tags.get(_SAMPLES, 1) * sample / 8, 4 * (tags.get(_PHOTOMETRIC) == _YCBCR))
+    is_rgb = tags.get(Tag.PhotometricInterpretation) == _YCBCR
+    packed = max(tags.get(Tag.SamplesPerPixel, 1) * sample / 8, 4 * is_rgb)
     part = packed * width * min(rows, max(image.size))
     whole = stored * image.width * image.height
-    return max(whole + part, whole * (1 + (tags.get(_TURNED, 1) != 1))), whole
+    return max(whole + part, whole * (1 + (tags.get(Tag.Orientation, 1) != 1))), whole
 
 
 def _metadata(image: ImageFile.ImageFile) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple, get_args
 
 from PIL import Image, ImageFile
+from PIL.ExifTags import Base as Tag
 
 from matching_spark import storage
 from matching_spark.embed.colours import load, prepared, seen
@@ -30,7 +31,6 @@ KEPT_LEAST = 256  # px of the shorter side of a panorama: a common tower looks a
 KEPT_QUALITY = 90
 HELD_QUALITY = 95  # of what is encoded once more before it is kept
 
-_ORIENTATION = 0x0112  # the EXIF tag
 # How a photo is turned upright; whether its sides change places, and whether its right and its
 # bottom edge, which a reduction rounds up, come to lie left and on top.
 _UPRIGHT = {
@@ -275,7 +275,7 @@ def _orientation(image: Image.Image) -> int:
         if image.format in ("AVIF", "HEIF"):  # its irot and imir, as the parser has put them there
             exif = Image.Exif()
             exif.load(image.info.get("exif") or b"")
-        return int(exif.get(_ORIENTATION, 1))
+        return int(exif.get(Tag.Orientation, 1))
     except STUMBLES:
         return 1
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+from PIL.ExifTags import Base as Tag
+
 from matching_spark.embed.avif import largest_picture
 from matching_spark.embed.boxes import boxes, items
 from matching_spark.errors import PhotoError
@@ -57,9 +59,8 @@ _RARE_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _PROGRESSIVE = 0xC2
 _TIFF_BYTES = {3: 2, 4: 4, 13: 4, 16: 8}  # short, long, directory, long of BigTIFF: for offsets
 _TIFF_STRINGS = (1, 2, 6, 7)  # types that Pillow leaves as bytes
-_PACKING, _STRIPS, _TILES = 259, (273, 279), (324, 325)
-_HEVC = (b"hvc1", b"hev1")
-_PICTURE = 0x2C  # in a GIF
+_STRIPS, _TILES = (Tag.StripOffsets, Tag.StripByteCounts), (Tag.TileOffsets, Tag.TileByteCounts)
+_HEVC, _PICTURE = (b"hvc1", b"hev1"), 0x2C  # of a HEIF; in a GIF
 _WEBP_PIXELS = (b"VP8 ", b"VP8L")
 
 
@@ -289,7 +290,7 @@ def _tiff(data: bytes) -> Structure | None:
         tag, kind, many = struct.unpack_from(f"{order}HH{number}", data, entry)
         if kind not in _TIFF_STRINGS:
             _bounded(many, MAX_NUMBERS, f"numbers in tag {tag} of a TIFF")
-        if tag in (*_STRIPS, *_TILES, _PACKING) and kind in _TIFF_BYTES:
+        if tag in (*_STRIPS, *_TILES, Tag.Compression) and kind in _TIFF_BYTES:
             _bounded(tag in where, 0, f"tag {tag} of a TIFF, told again")
             _bounded(many, MAX_STRIPS, "strips of a TIFF")
             width, inside = _TIFF_BYTES[kind], size // 2 - 2
@@ -298,7 +299,7 @@ def _tiff(data: bytes) -> Structure | None:
                 (start,) = struct.unpack_from(order + number, data, start)
             form = {2: "H", 4: "I", 8: "Q"}[width]
             where[tag] = list(struct.unpack_from(f"{order}{many}{form}", data, start))
-    packing = where.get(_PACKING, [1])[0]
+    packing = where.get(Tag.Compression, [1])[0]
     if packing not in TIFF_PACKINGS:
         raise PhotoError("unsupported-format", f"a TIFF packed in way {packing}")
     if packing not in (_JPEG_IN_TIFF, _IN_RUNS, *_DEFLATED):

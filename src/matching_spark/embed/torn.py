@@ -7,13 +7,13 @@ the next one has none of it.
 """
 
 from PIL import ImageFile, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from matching_spark.embed.lacking import Place, blank
 
 BLOCK = 512  # bytes: what disks, cards and copies leave out are some of these
 NEAR = 4  # bytes: a pixel beside them may have zeros of its own
 LEAST = 4096  # bytes of zeros at least, and a row of them
-_BITS, _SAMPLES, _PLANES, _TILE_WIDTH = 258, 277, 284, 322  # tags of a TIFF
 
 
 def is_torn(data: bytes, image: ImageFile.ImageFile) -> bool:
@@ -32,11 +32,11 @@ def _row_bytes(image: ImageFile.ImageFile) -> int:
         return 0
     if image.format == "BMP":
         return int((image.tile[0].args or ("", 0))[1])
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or _TILE_WIDTH in image.tag_v2:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or Tag.TileWidth in image.tag_v2:
         return 0
     tags = image.tag_v2
-    bits = tags.get(_BITS, 1)
-    samples = tags.get(_SAMPLES, 1) if tags.get(_PLANES, 1) == 1 else 1
+    bits = tags.get(Tag.BitsPerSample, 1)
+    samples = tags.get(Tag.SamplesPerPixel, 1) if tags.get(Tag.PlanarConfiguration, 1) == 1 else 1
     each = bits[0] if isinstance(bits, tuple) else bits
     return int(-(-image.width * samples * each // 8))
 
