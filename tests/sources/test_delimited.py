@@ -49,6 +49,28 @@ def test_csv_that_is_off(tmp_path: Path) -> None:
     assert read(tmp_path / "d.csv") == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("shift_jis", "黒い財布 傘 携帯電話 東京駅 かばん めがね イヤホン"),
+        ("euc_jp", "財布 携帯電話 カード 鍵 かばん めがね イヤホン"),
+        ("gbk", "钱包 黑色钱包 雨伞 手机 首尔站 钥匙 书包 眼镜 身份证"),
+        ("big5", "錢包 黑色錢包 雨傘 智慧型手機 首爾站 鑰匙 帽子 藍色背包 書包 耳機 身分證"),
+    ],
+)
+def test_what_is_read_as_cp949_and_is_no_korean_is_told(
+    encoding: str, words: str, tmp_path: Path
+) -> None:
+    """Of which many lines can be read so: they were posts of hangul that nobody wrote."""
+    lines = [f"{at},{word}" for at, word in enumerate(words.split())]
+    file = tmp_path / "posts.csv"
+    file.write_bytes("\n".join(["post_id,title", *lines]).encode(encoding))
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        read(file, kind="lost")
+    file.write_bytes("post_id,title\n1,金 지갑 ㅠㅠ\n2,검정 가방\n".encode("cp949"))
+    assert [post.title for post in read(file, kind="lost")[0]] == ["金 지갑 ㅠㅠ", "검정 가방"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
 @given(
     st.lists(st.text("검정지갑찾습니다 ab", min_size=1, max_size=9), min_size=3, max_size=30),
