@@ -102,6 +102,15 @@ def test_three_services_lists_and_details(portal: Portal) -> None:
     assert pages == ["1", "2", "3"]
 
 
+def test_what_is_closed_is_so_without_words(portal: Portal) -> None:
+    """As where the portal takes them away with the state."""
+    bare = {"fdPrdtNm": "", "uniq": "", "csteSteNm": "반환"}
+    portal.found = {"F1": thing(1, atcId="F1", **bare), "F2": thing(2, atcId="F2")}
+    api = Lost112Api(settings(portal))
+    closed = [*api.closed(["F1-1", "F2-1", "F3-1"], Seen())]
+    assert closed == [("F1-1", "claimed"), ("F3-1", "withdrawn")]
+
+
 def test_faults_are_tried_again_and_the_key_is_said_nowhere(
     portal: Portal, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -191,7 +191,7 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
             seen.note(LEFT_OUT, name)
     image = item.get(f"{side}FilePathImg", "")
     blank = bool(PLACEHOLDER.search(image))
-    post = Post(
+    return Post(
         post_id=key,
         kind=kind,
         category=known,
@@ -210,9 +210,6 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
         placeholders=int(blank),
         read_from=where,
     )
-    if not post.photos and not post.text:
-        return Reject(where, key, "nothing-to-find", "neither a photo nor words")
-    return post
 
 
 def _state(said: str, seen: Seen) -> Status:

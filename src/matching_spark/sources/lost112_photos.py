@@ -49,13 +49,7 @@ def with_photos(
                     yield Reject(address, post.post_id, "photo-not-fetched", str(error))
                     continue
             had.append(place)
-        whole = replace(post, photos=tuple(had))
-        if whole.photos or whole.text:
-            yield whole
-        else:
-            yield Reject(
-                post.read_from, post.post_id, "nothing-to-find", "neither a photo nor words"
-            )
+        yield replace(post, photos=tuple(had))
 
 
 def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> bytes:
