@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import pickle
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,6 +129,7 @@ def test_a_day_is_read_as_anywhere_and_no_threshold_is_beyond_all_scores() -> No
 
 def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([{}]))
+    (tmp_path / "pickled.npy").write_bytes(pickle.dumps([1.0]))  # which runs what it says
     (tmp_path / "words.npy").write_text("hello")
     (tmp_path / "torn.npy").write_bytes(b"\x93NUMPY")
     (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and then nothing")
@@ -141,7 +143,7 @@ def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path)
         whole = b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head + bytes(32)
         (tmp_path / f"head{number}.npy").write_bytes(whole)
     names = sorted(each.name for each in tmp_path.iterdir())
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         with pytest.raises(InputError, match=rf"{name} is no whole .npy of numbers: numpy.save"):
             Query(embedding=tmp_path / name).vector()

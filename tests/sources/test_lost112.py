@@ -93,9 +93,10 @@ def test_three_services_lists_and_details(portal: Portal) -> None:
     assert (one.kept_at, one.kept_phone) == ("서울강남경찰서", "02-123-4567")
     assert one.description == "강남역에서 주웠습니다."  # nobody's own number or address
     assert one.happened_on == dt.date(2026, 11, 3)
-    assert by_id["V1-1"].region == "대구"
+    assert (by_id["V1-1"].region, by_id["V1-1"].place) == ("대구", "대구 동성로")
     lost = by_id["L1"]
     assert (lost.kind, lost.region, lost.colour) == ("lost", "경남", "핑크")
+    assert (lost.place, lost.happened_on) == ("2호선", dt.date(2026, 11, 2))
     pages = [
         q["pageNo"] for path, q in portal.asked if path.endswith("getLosfundInfoAccToClAreaPd")
     ]
@@ -146,10 +147,13 @@ def test_a_list_that_repeats_itself_is_not_asked_for_ever(portal: Portal) -> Non
 def test_what_pages_name_twice_comes_once(portal: Portal) -> None:
     """They shift while they are read: the last of a page is the first of the next."""
     pages = [(0, 1), (1, 2), (2, 3)]
-    portal.faults = [Answer(answer(*(item(**thing(n)) for n in p), total=6)) for p in pages]
-    read = Lost112Api(settings(portal, details=False)).posts(SINCE, UNTIL, "found", Seen())
-    ids = [row.post_id for row in read]
+    rows = [[item(**thing(n)) for n in page] for page in pages]
+    rows[1].append(item(fdPrdtNm="지갑"))
+    portal.faults = [Answer(answer(*page, total=7)) for page in rows]
+    read = [*Lost112Api(settings(portal, details=False)).posts(SINCE, UNTIL, "found", Seen())]
+    ids = [row.post_id for row in read if isinstance(row, Post)]
     assert ids == [f"{thing(n)['atcId']}-1" for n in range(4)]
+    assert [row.reason for row in read if isinstance(row, Reject)] == ["no-id"]
 
 
 def test_details_that_cannot_be_had_one_after_the_other_are_the_portals_end(portal: Portal) -> None:
@@ -282,6 +286,7 @@ def test_saved_xml(tmp_path: Path) -> None:
         answer(item(fdPrdtNm="x"), item(atcId="F3", fdYmd="2026-13-01"))
     )
     os.mkfifo(tmp_path / "5.xml")  # whoever opened it would wait for ever
+    (tmp_path / "notes.txt").write_text("not the portal's")
     seen = Seen()
     rows = list(read_posts(str(tmp_path), "lost112", seen=seen))
     posts = {r.post_id: r for r in rows if isinstance(r, Post)}
@@ -357,6 +362,8 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
     assert "too-many-pixels" in rejects[addresses[1]].detail
     assert "more than 1 MB" in rejects[addresses[2]].detail
     assert "not in lost112.photo_hosts" in rejects["http://elsewhere.example/a.jpg"].detail
+    refused = rows[-2]  # what was no post before stays none
+    assert list(with_photos([refused], str(tmp_path), settings(portal))) == [refused]
     # Again: what was had is not asked for, what was not is.
     portal.asked.clear()
     portal.photos["/gone.jpg"] = Answer(picture(50))
