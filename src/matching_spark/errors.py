@@ -11,13 +11,10 @@ MatchingError                 1
 └── ModelError                5   another model than the table's, or none
 """
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Literal
-
-log = logging.getLogger(__name__)
 
 
 class MatchingError(Exception):

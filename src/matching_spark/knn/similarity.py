@@ -51,19 +51,20 @@ def unit(vectors: npt.ArrayLike) -> Float32:
     return np.asarray(rows / lengths, dtype=np.float32)
 
 
-def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Float64:
-    """scores[i] = similarity of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64.
-
-    cosine: cos(query, row). euclidean: 1 / (1 + |query - row|) of the unit vectors, so that larger
-    is better in both. A row's score depends neither on the rows beside it nor on the processor:
-    numpy sums each row by itself and in one order, which BLAS does not promise.
-    """
+def pair_scores(query: Float32, rows: Float32) -> Float64:
+    """scores[i] = cosine of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64."""
     a = query.astype(np.float64)
-    return _pair_scores(a, (a * a).sum(axis=-1), rows.astype(np.float64), metric)
+    return _pair_scores(a, (a * a).sum(axis=-1), rows.astype(np.float64), "cosine")
 
 
 def _pair_scores(a: Float64, of_a: Float64, b: Float64, metric: Metric) -> Float64:
-    """The same of float64; of_a: the squares of the lengths of a. b is written over."""
+    """scores[i] = similarity of a (d,) or a[i] of (n, d) and b[i] of (n, d), which is written over.
+    of_a: the squares of the lengths of a.
+
+    cosine: cos(a, b). euclidean: 1 / (1 + |a - b|) of the unit vectors, so that larger is better in
+    both. A row's score depends neither on the rows beside it nor on the processor: numpy sums each
+    row by itself and in one order, which BLAS does not promise.
+    """
     of_b = (b * b).sum(axis=1)
     if metric == "cosine":
         b *= a
@@ -202,23 +203,16 @@ class VectorSet:
         at, _, _ = self.rows_of(posts)
         return type(self).of(self.vectors[at], self.counts[posts])
 
-    def best(self, queries: Float32, posts: Index | None = None) -> Float32:
-        """best[i, j] = highest float32 cosine of queries[i] and the rows of posts[j] (None: all).
-
-        queries: (q, d). (q, len(posts)), NaN for a post without rows.
-        """
-        if posts is None:
-            if self.single:
-                return np.ascontiguousarray(product(self.vectors, columns_of(queries)).T)
-            posts = np.arange(len(self.starts) - 1)
-        at, groups, there = self.rows_of(posts)
-        out = np.full((len(queries), len(posts)), np.nan, dtype=np.float32)
+    def best(self, queries: Float32) -> Float32:
+        """best[i, p] = highest float32 cosine of queries[i] and the rows of post p, NaN for a post
+        without rows. queries: (q, d). (q, posts)."""
+        if self.single:
+            return np.ascontiguousarray(product(self.vectors, columns_of(queries)).T)
+        at, groups, there = self.rows_of(np.arange(len(self.counts)))
+        out = np.full((len(queries), len(self.counts)), np.nan, dtype=np.float32)
         if len(at):
-            # One pass over all costs less than copying more than a quarter of the rows.
-            whole = 4 * len(at) > len(self.vectors)
-            rows = self.vectors if whole else self.vectors[at]
-            scores = np.ascontiguousarray(product(rows, columns_of(queries)).T)
-            if whole and (self.cells is not None or len(at) < len(self.vectors)):
+            scores = np.ascontiguousarray(product(self.vectors, columns_of(queries)).T)
+            if self.cells is not None:
                 scores = scores[:, at]
             if len(groups) != len(at):
                 scores = np.maximum.reduceat(scores, groups, axis=1)
