@@ -26,6 +26,7 @@ from matching_spark.table.erase import erase
 from matching_spark.table.traces import look
 from tests.support.cluster import assert_holds, client, held, run, vectors, write
 from tests.support.names import NAMES, ODD
+from tests.support.tables import subject as subject_of
 from tests.support.writers import properties, writers
 
 pytestmark = pytest.mark.cluster
@@ -214,7 +215,7 @@ def test_erased_from_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Pat
     table = PostsTable.open(uri, session, Hadoop())
     table.set_status(["person-001", "person-002"], "withdrawn")
     gone = ["person-001", "person-007"]
-    subject = erasing.subject(table, gone)
+    subject = subject_of(table, gone)
     assert {place.rpartition(".")[2] for place, _ in look(storage.walk(uri), subject).found} == {
         *("avro", "parquet"),
     }

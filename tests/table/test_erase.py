@@ -29,6 +29,7 @@ from matching_spark.table.traces import Subject, look
 from matching_spark.table.undo import undo
 from tests.support.commands import command
 from tests.support.found import hits_of
+from tests.support.tables import subject
 
 ID = "사람-2026-0001"
 TRACED = (".parquet", ".avro")
@@ -94,7 +95,7 @@ def everything(folder: Path) -> bytes:
 def assert_found_wherever_it_hides(table: PostsTable, places: list[str]) -> None:
     """The proof can fail: before an erase it finds the post in each kind of file."""
     found: dict[str, set[str]] = {}
-    for place, what in look(places, erasing.subject(table, [ID])).found:
+    for place, what in look(places, subject(table, [ID])).found:
         found.setdefault(Path(place).suffix, set()).add(what)
     assert found[".parquet"] >= {"the id", "words", "a photo's hash"}
     assert found[".avro"] >= {"the id", "words"}, "as bounds, compressed"
@@ -296,7 +297,7 @@ def test_what_of_many_posts_stands_in_no_other(stored: str, spark: SparkSession)
         else:
             others.append("\n".join([post_id, *told, *own]))
     shared = {each for each in photos | texts if any(each in other for other in others)}
-    got = erasing.subject(table, gone)
+    got = subject(table, gone)
     assert got.photos == photos - shared
     assert got.words | got.plain == {
         each for each in texts - shared if len(each) >= traces.LEAST_WORD

@@ -105,14 +105,6 @@ def erase(
     return run.report(), run.subject
 
 
-def subject(table: PostsTable, post_ids: Iterable[str]) -> Subject:
-    """What `traces.look` looks for: all that gives these posts away and no other. Raises as `find`
-    does."""
-    run = _Erase(table, frozenset(post_ids))
-    run.look()
-    return run.subject
-
-
 def erase_beside(table: PostsTable, post_ids: Iterable[str]) -> None:
     """Remove what the tables beside the posts have of some posts, and end all their earlier
     states."""
