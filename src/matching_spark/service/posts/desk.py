@@ -136,6 +136,12 @@ class Desk:
         change = self.tail.find(post_id, self._mark(state.snapshot))
         return Rows(state, self.engine.cache).find(post_id) if change is None else change.stored
 
+    def known(self, post_id: str) -> StoredPost:
+        """The same. Raises NotFoundError where there is none."""
+        if (stored := self.post(post_id)) is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        return stored
+
     def run_public(self, request: Request, snapshot: str | None) -> SearchOutcome:
         """As the public's engine, together with others who ask now."""
         return self._gather[1].run(request, snapshot)

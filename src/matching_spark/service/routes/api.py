@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 
 from matching_spark.domain.posts import Filters, Post, clean
 from matching_spark.domain.results import Match
-from matching_spark.errors import InputError, NotFoundError
+from matching_spark.errors import InputError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import named_sha256
 from matching_spark.search.query import Query
@@ -201,10 +201,7 @@ class _Office:
         return self._told(stored)
 
     def post(self, post_id: PostId) -> dict[str, Any]:
-        stored = self._of.desk.post(post_id)
-        if stored is None:
-            raise NotFoundError(f"there is no post {post_id!r}")
-        return self._told(stored)
+        return self._told(self._of.desk.known(post_id))
 
     def edit(self, post_id: PostId, change: Change, writer: Writer) -> dict[str, Any]:
         """Change the fields that are named; the others stay."""

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.told import told
-from matching_spark.errors import NotFoundError, PhotoError
+from matching_spark.errors import PhotoError
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
 from matching_spark.service.pages.contexts import Told
@@ -34,10 +34,7 @@ class SearchPages(OfficeRoutes):
         if not post:
             page = OfficeSearchPage(**self._office(request, "/office/search"))
             return self._of.page(request, page)
-        stored = self._of.desk.post(post)
-        if stored is None:
-            raise NotFoundError(f"there is no post {post!r}")
-        kind = "found" if stored.post.kind == "lost" else "lost"
+        kind = "found" if self._of.desk.known(post).post.kind == "lost" else "lost"
         query, here = Query(post_id=post), similar_url(post)
         return self._searched(request, Wanted(kind=cast(Any, kind)), query, here=here)
 

@@ -213,9 +213,7 @@ class OfficePages(OfficeRoutes):
     def _post_page(
         self, request: Request, post_id: str, notice: str, wrong: dict[str, Wrong]
     ) -> PostPage:
-        stored = self._of.desk.post(post_id)
-        if stored is None:
-            raise NotFoundError(f"there is no post {post_id!r}")
+        stored = self._of.desk.known(post_id)
         here = "" if wrong else post_url(post_id)
         thing = self._thing(stored)
         return PostPage(
