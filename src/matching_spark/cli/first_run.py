@@ -44,7 +44,7 @@ def shown(settings: "Settings", progress: Progress) -> None:
     def ready(url: str) -> None:
         progress.say(f"try a photo of your own at {url} (Enter or Ctrl-C ends it)")
         progress.say(f"the office's pages: {url}office, sign in as {OFFICE} with {password}")
-        if _has_display():
+        if sys.platform == "darwin" or any(map(os.environ.get, DISPLAYS)):
             webbrowser.open(url)
         if sys.stdin.isatty():
             threading.Thread(target=_enter, args=(over.set,), name="enter", daemon=True).start()
@@ -69,7 +69,3 @@ def _office_password(settings: "Settings") -> str:
 def _enter(end: Callable[[], None]) -> None:
     if sys.stdin.readline():  # '' is a terminal that has gone, which sends a signal of its own
         end()
-
-
-def _has_display() -> bool:
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in DISPLAYS)

@@ -49,7 +49,9 @@ def peak(image: ImageFile.ImageFile, structure: Structure, file_bytes: int, fact
         file_bytes *= 3  # other bytes of it (embed.lacking)
     result = 8 * pixels / factor**2  # 4 bytes a pixel, and once more while it is turned upright
     kept = 4 * pixels / factor**2 if structure.coded else 0  # while it is decoded once more
-    return int(max(loading, held + result) + kept) + file_bytes + _metadata(image) + _SPARE
+    told = sum(len(value) for value in image.info.values() if isinstance(value, bytes))
+    file_bytes += 4 * told  # metadata, copied a few times while the orientation is read
+    return int(max(loading, held + result) + kept) + file_bytes + _SPARE
 
 
 def draft_scale(factor: int) -> int:
@@ -80,8 +82,3 @@ def _tiff(image: TiffImagePlugin.TiffImageFile, stored: int) -> tuple[float, flo
     part = packed * width * min(rows, max(image.size))
     whole = stored * image.width * image.height
     return max(whole + part, whole * (1 + (tags.get(Tag.Orientation, 1) != 1))), whole
-
-
-def _metadata(image: ImageFile.ImageFile) -> int:
-    """Copied a few times while the orientation is read."""
-    return 4 * sum(len(value) for value in image.info.values() if isinstance(value, bytes))

@@ -21,10 +21,7 @@ def answered(query: Query, question: Question, said: str, today: dt.date | None 
     if not (word := clean(said)):
         raise InputError("that says nothing: answer with a word, or with a day as 2026-11-03")
     if question.fact == "happened_on":
-        return replace(query, happened_on=_day(word, today or seoul_today()))
+        days = days_said(word.casefold(), today or seoul_today())
+        return replace(query, happened_on=the_day(days) or parse_date(word))
     told: dict[str, Any] = {question.fact: word}
     return replace(query, **told)
-
-
-def _day(said: str, today: dt.date) -> dt.date | None:
-    return the_day(days_said(said.casefold(), today)) or parse_date(said)

@@ -230,7 +230,8 @@ def _whole(
 
     With cells the block is one query, and only the posts of `_near` are scored.
     """
-    whole = Whole(shard, request, block, _those(mask), floors[block])
+    posts = None if mask.all() else np.flatnonzero(mask)
+    whole = Whole(shard, request, block, posts, floors[block])
     if any(side.centroids is not None for side in sides):
         posts, rows = _near(whole, sides)
         whole = whole.among(posts)
@@ -253,11 +254,6 @@ def _near(whole: Whole, sides: list[_Side]) -> tuple[Index, int]:
     if whole.values:
         there[whole.promising(PROMISING)] = True
     return np.flatnonzero(there), rows
-
-
-def _those(mask: Mask) -> Index | None:
-    """The posts of a mask; None for all."""
-    return None if mask.all() else np.flatnonzero(mask)
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,6 @@ class Service:
 
 def plain(context: Page) -> dict[str, Any]:
     """A context as JSON has it, its times those of Seoul."""
-    told = jsonable_encoder(context, custom_encoder={dt.datetime: _in_seoul})
+    in_seoul = {dt.datetime: lambda at: at.astimezone(SEOUL).isoformat()}
+    told = jsonable_encoder(context, custom_encoder=in_seoul)
     return {"page": context.template.partition(".")[0], **told}
-
-
-def _in_seoul(at: dt.datetime) -> str:
-    return at.astimezone(SEOUL).isoformat()

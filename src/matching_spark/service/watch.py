@@ -32,9 +32,11 @@ class Watch:
         self._errors = Counter(
             "matching_broken_answers", "Answers that were cut short.", registry=self.registry
         )
+        desk = of.desk
+        last, waiting = lambda: desk.tail.upto, lambda: desk.tail.upto - desk.merged
         for name, about, value in (
-            ("matching_events", "The sequence of the journal's last event.", self._events),
-            ("matching_events_waiting", "Events that the table has not yet.", self._waiting),
+            ("matching_events", "The sequence of the journal's last event.", last),
+            ("matching_events_waiting", "Events that the table has not yet.", waiting),
         ):
             Gauge(name, about, registry=self.registry).set_function(value)
 
@@ -68,12 +70,6 @@ class Watch:
                 self._seconds.labels(method_of(scope), route, str(status)).observe(taken)
 
         return counted
-
-    def _events(self) -> float:
-        return float(self.of.desk.tail.upto)
-
-    def _waiting(self) -> float:
-        return float(self.of.desk.tail.upto - self.of.desk.merged)
 
 
 def health() -> Response:

@@ -41,8 +41,9 @@ def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
     for path in storage.walk(folder, unreadable.append):
         name = path[len(root) :].lstrip("/")
         parts = name.split("/")
-        if (kept := next(filter(_is_kept, parts), None)) is not None:
-            seen.note("passed over", "hidden" if kept.startswith(".") else kept)
+        kept = [part for part in parts if part.startswith(".") or part.lower() in NOT_PHOTOS]
+        if kept:
+            seen.note("passed over", "hidden" if kept[0].startswith(".") else kept[0])
             continue
         post_id = told(name)
         if PurePosixPath(name).suffix.lower() in ENDINGS:
@@ -59,10 +60,6 @@ def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
             )
     for path in unreadable:
         yield Reject(path, "", "unreadable", "this folder may not be read by this user")
-
-
-def _is_kept(part: str) -> bool:
-    return part.startswith(".") or part.lower() in NOT_PHOTOS
 
 
 def told(name: str) -> str:

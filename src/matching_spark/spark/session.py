@@ -54,15 +54,12 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 
 
 def _begun(context: SparkContext) -> None:
-    # Its master has sent it away, which its start does not say: it is going to stop, or has.
-    if jvm.is_stopped(context) or _is_unnamed(context):
+    # Its master has sent it away, which its start does not say: it is going to stop, or has. No
+    # master has given it an id where it has one of its own.
+    is_unnamed = str(context.applicationId).startswith("spark-application-")
+    if jvm.is_stopped(context) or is_unnamed:
         raise StorageError(of_start(StorageError(f"{context.master} took no application"), ""))
     context.setLogLevel("ERROR")
-
-
-def _is_unnamed(context: SparkContext) -> bool:
-    """Whether no master has given it an id: it has one of its own then."""
-    return str(context.applicationId).startswith("spark-application-")
 
 
 @contextmanager

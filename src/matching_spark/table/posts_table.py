@@ -370,12 +370,9 @@ class PostsTable:
                 self.state.check_files(self.snapshot)
                 write()
 
-        with self._errors():
+        with spark_errors(f"{self.uri} could not be written"):
             retry(step, self.hadoop)
         self.refresh()
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return spark_errors(f"{self.uri} could not be written")
 
     def swap(self, base: str | None, change: Callable[[Java, Java], Java]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.

@@ -94,8 +94,9 @@ class Mailer:
                 server.send_message(mail, self._sender, [address])
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
+            listed = ", ".join(map(str, sorted(codes)))
             kinds = RefusedError if all(500 <= code < 600 for code in codes) else NotNowError
-            raise kinds(f"its address was refused by {self._host} ({_listed(codes)})") from None
+            raise kinds(f"its address was refused by {self._host} ({listed})") from None
         except smtplib.SMTPResponseException as error:
             raise AwayError(f"{self._host} answered {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError, UnicodeError) as error:  # of a host's name
@@ -154,7 +155,3 @@ class _ByTls(_InTime, smtplib.SMTP_SSL):
 def _end(of: socket.socket) -> None:
     with suppress(OSError):  # it has ended
         socket.socket.shutdown(of, socket.SHUT_RDWR)  # below TLS, which another thread reads
-
-
-def _listed(codes: set[int]) -> str:
-    return ", ".join(map(str, sorted(codes)))
