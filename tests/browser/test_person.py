@@ -149,4 +149,4 @@ def test_nothing_here_is_reported_edited_and_withdrawn_by_a_private_link(visitor
     expect(visitor.page.locator(".state")).to_have_text(visitor.say("mine.erased"))
     visitor.page.goto("about:blank")
     visitor.page.goto(link)
-    expect(visitor.page.get_by_text(visitor.say("wrong.link"))).to_be_visible()
+    expect(visitor.page.get_by_text(visitor.say("wrong.gone"))).to_be_visible()

@@ -60,6 +60,7 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" not in titles
     closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
     assert "초록 모자" not in closed.text
+    assert words.say("wrong.gone", "ko") in closed.text  # not that the link may be cut off
 
 
 def test_what_was_said_to_be_theirs_stands_first_on_their_page_at_once(

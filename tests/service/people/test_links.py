@@ -28,11 +28,13 @@ def test_a_link_opens_its_post_until_it_is_revoked_or_erased(world: World, tmp_p
         "A" * 22,
     ):
         assert world.links.post_of(wrong) is None
+        assert not world.links.given(wrong)
     world.links.revoke(LOST)
     assert world.links.post_of(first) is world.links.post_of(second) is None
     third = world.links.make(LOST)
     world.journal.forget(f"post:{LOST}", WHO)
     assert world.links.post_of(third) is None
+    assert all(map(world.links.given, (first, second, third)))
     held = b"".join(each.read_bytes() for each in (tmp_path / "journal").iterdir())
     for token in (first, second, third):
         assert token.encode() not in held

@@ -28,6 +28,7 @@ Wrong = Literal[
     "unknown",
     "long",
     "link",
+    "gone",
     "password",
     "short",
     "over",

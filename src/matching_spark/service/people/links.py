@@ -60,6 +60,12 @@ class Links:
         found = self._found(token)
         return None if found is None or found.contact_id is not None else str(found.post_id)
 
+    def given(self, token: str) -> bool:
+        """Whether a private link is one that somebody was given, whatever became of its post."""
+        made = select(links.c.post_id).where(links.c.digest == digest(token))
+        with self._journal.reading() as of:
+            return of.execute(made.where(links.c.contact_id.is_(None))).first() is not None
+
     def confirming(self, token: str) -> Confirming | None:
         """What a link confirms; None as `post_of`, and where it is older than CONFIRMS."""
         found = self._found(token)

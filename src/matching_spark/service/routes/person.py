@@ -100,7 +100,8 @@ class PersonPages:
         token = _token(fields["link"])
         page = self._losses.page(token)
         if page is None:
-            wrong: dict[str, Wrong] = {"link": "link" if token else "needed"}
+            given = self._of.links.given(token)
+            wrong: dict[str, Wrong] = {"link": "gone" if given else "link" if token else "needed"}
             door = DoorPage(here="/mine", link=fields["link"], wrong=wrong)
             return self._of.page(request, door)
         return self._of.page(request, page, fields["lang"])
