@@ -12,7 +12,7 @@ from matching_spark.domain.posts import Filters, Post
 from matching_spark.search.query import Query
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
-from matching_spark.service.pages.render import pair_url, post_url
+from matching_spark.service.pages.render import pair_url, post_url, similar_url
 from matching_spark.service.posts.review import MORE, SHOWN
 from matching_spark.service.running import Service
 from tests.service.conftest import PASSWORD, WHO, client_of, photo, signed_in, there_is, written
@@ -53,6 +53,28 @@ def test_a_search_of_the_office_that_tells_as_many_as_it_may_says_so(
         told = page.count('class="id"')
         assert told == min(number, most)
         assert (words.say("search.full", "ko", n=told) in page) == (number >= most)
+        assert (words.say("desk.more", "ko") in page) == (number >= most)
+
+
+def test_a_search_of_the_office_goes_on_where_more_fits(
+    browser: TestClient, running: Service
+) -> None:
+    """By words and a photo, and by a post; also in the other language."""
+    most = running.settings.similarity.top_k
+    form = {"csrf": signed_in(browser, running), "words": "검정 지갑", "category": "지갑"}
+    for _ in range(most + 1):
+        running.desk.add(Post("", "found", "지갑", title="검정 지갑"), [], WHO, None)
+    lost = running.desk.add(Post("", "lost", "지갑", title="검정 지갑"), [], WHO, None)
+    page = browser.post("/office/search", data=form, files=photo()).text
+    (more,) = re.findall(r'formaction="([^"]*more[^"]*)"', page)
+    asked = browser.post(unescape(more), data=form)
+    (switch,) = re.findall(r'formaction="([^"]*)" name="lang"', asked.text)
+    english = browser.post(unescape(switch), data=form | {"lang": "en"})
+    page = browser.get(similar_url(lost.post.post_id)).text
+    (more,) = re.findall(r'href="([^"]*more[^"]*)"', page)
+    for answer in (asked, english, browser.get(unescape(more))):
+        assert answer.text.count('class="id"') == most + 1
+        assert 'more=yes">' not in answer.text.partition('id="answer"')[2]
 
 
 def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:

@@ -242,7 +242,7 @@ class Hit:
 class OfficeSearchPage(OfficePage):
     """GET and POST /office/search. hits: None before anything was asked; searched, seconds: posts
     compared, and how long it took; complete: all were. full: as many are told as are at most, and
-    others may fit, too. asked: a photo that was searched by."""
+    others may fit, too. deep: no more can be asked for. asked: a photo that was searched by."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()
@@ -252,4 +252,5 @@ class OfficeSearchPage(OfficePage):
     seconds: float = 0.0
     complete: bool = True
     full: bool = False
+    deep: bool = False
     wrong: Mapping[str, Wrong] = field(default_factory=dict)

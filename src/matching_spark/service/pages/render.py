@@ -75,9 +75,9 @@ def post_url(post_id: str) -> str:
     return f"/office/posts/{quote(post_id, safe='')}"
 
 
-def similar_url(post_id: str) -> str:
-    """The office's search for what is like a post."""
-    return f"/office/search?post={quote(post_id, safe='')}"
+def similar_url(post_id: str, more: bool = False) -> str:
+    """The office's search for what is like a post. more: not only for what is most."""
+    return f"/office/search?post={quote(post_id, safe='')}{'&more=yes' if more else ''}"
 
 
 def pair_url(lost_id: str, found_id: str) -> str:

@@ -16,6 +16,7 @@ from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, 
 from matching_spark.service.pages.render import similar_url
 from matching_spark.service.people.shown import because
 from matching_spark.service.posts.asks import Asked
+from matching_spark.service.posts.review import MORE
 from matching_spark.service.routes.office.base import OfficeRoutes
 from matching_spark.service.routes.office.forms import wanted_of, wanted_said
 
@@ -30,18 +31,20 @@ class SearchPages(OfficeRoutes):
         out.add_api_route("/search", self.search, methods=["POST"], dependencies=work)
         return out
 
-    def search_page(self, request: Request, post: str = "") -> Response:
+    def search_page(self, request: Request, post: str = "", more: str = "") -> Response:
         if not post:
             page = OfficeSearchPage(**self._office(request, "/office/search"))
             return self._of.page(request, page)
         kind = "found" if self._of.desk.known(post).post.kind == "lost" else "lost"
-        query, here = Query(post_id=post), similar_url(post)
-        return self._searched(request, Wanted(kind=cast(Any, kind)), query, here=here)
+        query, here = Query(post_id=post), similar_url(post, bool(more))
+        wanted = Wanted(kind=cast(Any, kind))
+        return self._searched(request, wanted, query, more=bool(more), here=here)
 
     def search(self, request: Request, fields: Fields) -> Response:
         """Without the public's limits: every kind, state and field."""
         asks, lang = self._of.finder.asks, fields["lang"]
         asked = request.query_params.get("asked", "")
+        more = bool(request.query_params.get("more"))
         try:
             wanted = wanted_of(fields)
             photo = asks.find(asked).photo if asked else self._of.seen(fields.photo, keep=False)
@@ -54,9 +57,9 @@ class SearchPages(OfficeRoutes):
         vector = None if photo is None else photo.vector
         kind: Kind = "found" if wanted.kind == "lost" else "lost"  # what looks for it
         query = Query(vector, wanted.words or None, kind=kind)
-        if photo and not asked:  # for the other language
+        if photo and not asked:  # for the other language, and for more
             asked = asks.keep(Asked(photo, Told()))
-        return self._searched(request, wanted, query, lang, asked)
+        return self._searched(request, wanted, query, lang, asked, more)
 
     def _searched(
         self,
@@ -65,6 +68,7 @@ class SearchPages(OfficeRoutes):
         query: Query,
         lang: str = "",
         asked: str = "",
+        more: bool = False,
         here: str = "",
     ) -> Response:
         began = time.perf_counter()
@@ -77,7 +81,10 @@ class SearchPages(OfficeRoutes):
             wanted.until,
             wanted.status or None,
         )
-        result = self._of.desk.search(query, where, until=self._of.office_deadline)
+        most = self._of.settings.similarity.top_k
+        if more:
+            most = max(MORE, most)
+        result = self._of.desk.search(query, where, most, self._of.office_deadline)
         language = self._of.language(request, lang)
         hits = []
         for match in result.matches:
@@ -93,7 +100,8 @@ class SearchPages(OfficeRoutes):
             hits=tuple(hits),
             searched=result.searched,
             complete=result.complete,
-            full=len(result.matches) == self._of.settings.similarity.top_k,
+            full=len(result.matches) == most,
+            deep=most >= MORE,
             seconds=time.perf_counter() - began,
         )
         return self._of.page(request, page, lang)
