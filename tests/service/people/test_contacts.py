@@ -83,6 +83,7 @@ def test_one_mail_asks_and_no_other_goes_out_before_it_is_answered(
     ((to, mail),) = inbox.taken
     assert to == ADDRESS
     assert mail["Subject"] == "메일 주소를 확인해 주세요"
+    assert mail["From"].addresses[0].display_name == "분실물 찾기"  # who it is that asks
     ((path, token),) = inbox.links()
     assert path == "/confirm"
     assert world.links.post_of(token) is None  # it confirms, and opens nothing

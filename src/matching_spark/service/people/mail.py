@@ -6,12 +6,14 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Literal
 
 from matching_spark.errors import MatchingError, UsageError
 from matching_spark.score.components import Language
+from matching_spark.service.pages.words import say
 from matching_spark.service.people.addresses import ADDRESS
 from matching_spark.setting_groups import Service
 
@@ -106,7 +108,8 @@ class Mailer:
         """Raises ValueError for an address with a line of its own."""
         subject, text = _WORDS[kind, language]
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self._sender, address, subject
+        mail["From"] = Address(say("name", language), addr_spec=self._sender)
+        mail["To"], mail["Subject"] = address, subject
         mail["Date"] = formatdate(localtime=False)
         mail["Message-ID"] = make_msgid(domain=self._sender.partition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
