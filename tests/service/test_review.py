@@ -1,15 +1,18 @@
-"""The queue of pairs: what has come since the last match is in it, whoever has merged it."""
+"""The queue of pairs: what has come since the last match is in it, whoever has merged it; and what
+came today."""
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Post
+from matching_spark.domain.posts import Post, seoul_today
 from matching_spark.operations.match import match
 from matching_spark.operations.merge import merge
 from matching_spark.service.opening import opened
+from matching_spark.service.posts import review
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO
 
@@ -47,3 +50,20 @@ def test_pairs_of_what_came_are_in_the_queue_until_a_match_has_compared_it(
         of.desk.set_status(lost, "claimed", WHO, None)
         of.desk.set_status(lost, "open", WHO, None)
         assert pairs <= set(queue(of))
+
+
+def test_what_came_today_is_told_whole_and_nothing_of_the_days_before(
+    running: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a day with more events than are read at once the first things were missing, unseen."""
+    desk = running.desk
+    ids = [
+        desk.add(Post("", "found", "가방", title=f"{n}번 가방"), [], WHO, None).post.post_id
+        for n in range(5)
+    ]
+    for at_once in (1, 2, 5, 100):
+        monkeypatch.setattr(review, "RECENT", at_once)
+        assert running.review.arrived() == ids[::-1]
+    tomorrow = seoul_today() + dt.timedelta(days=1)
+    monkeypatch.setattr(review, "seoul_today", lambda: tomorrow)
+    assert running.review.arrived() == []

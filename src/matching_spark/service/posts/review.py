@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from matching_spark.domain.results import Match
 from matching_spark.errors import MatchingError
 from matching_spark.journal.events import PairDecided, PostAdded
 from matching_spark.journal.posts import OF_POST, StoredPost
+from matching_spark.journal.store import Record
 from matching_spark.matching import decisions
 from matching_spark.matching.retention import Expiring, expiring_of
 from matching_spark.search.query import Query
@@ -31,7 +32,7 @@ from matching_spark.table.metadata import current_metadata, planned_files
 MATCHES = "matches"  # the table that `match` keeps
 KEPT = 5000  # pairs of it that are listed, the best
 FRESH = 100  # posts of those events that no match knows yet, whose own pairs are looked for
-RECENT = 2000  # events that are looked through for them, and for what came today
+RECENT = 2000  # events that are looked through for them; as many at once for what came today
 SHOWN, MORE = 8, 100  # of a queue on the desk, and where one asks for more of it
 Pair = tuple[str, str]  # of a lost and a found post, by their ids
 Ranked = tuple[bool, float, Pair]  # whether somebody was not sure, and its score below 0
@@ -154,18 +155,27 @@ class Review:
     def arrived(self, who: str = "") -> list[str]:
         """Open found things that were registered today in Seoul, by their ids, the newest first.
         who: an account that registered them; '' for all."""
-        journal, day = self._desk.journal, seoul_today()
-        records = journal.tail(max(0, journal.last() - RECENT), RECENT)
         ids = [
             record.event.post_id
-            for record in reversed(records)
+            for record in self._today()
             if isinstance(record.event, PostAdded)
             and record.event.kind == "found"
             and (not who or record.who == who)
-            and record.at.astimezone(SEOUL).date() == day
         ]
         there = self._open("found", {*ids})
         return [each for each in ids if each in there]
+
+    def _today(self) -> Iterator[Record]:
+        """The events of today in Seoul, the newest first."""
+        journal, morning = self._desk.journal, dt.datetime.combine(seoul_today(), dt.time(), SEOUL)
+        upto = journal.last()
+        while upto > 0:
+            begin = max(0, upto - RECENT)
+            for record in reversed(journal.tail(begin, upto - begin)):
+                if record.at < morning:
+                    return
+                yield record
+            upto = begin
 
     def expiring(self) -> list[Expiring]:
         """Open found things that are soon kept no longer, the earliest first."""
