@@ -222,7 +222,7 @@ def samples() -> dict[str, Page]:
         "results-unclear": ResultsPage(**asked, told=Told(category="가방"), needed=("category",)),
         "results-1": ResultsPage(**asked, told=TOLD, likely=CARDS[:1]),
         "results-10": ResultsPage(
-            **asked, told=TOLD, photo=True, likely=CARDS[:3], look=CARDS[3:], mail=True
+            **asked, told=TOLD, photo=True, likely=CARDS[:3], look=CARDS[3:], mail=True, full=True
         ),
         "results-doubt": ResultsPage(
             **asked,

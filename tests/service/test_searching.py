@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from matching_spark.domain.posts import Post
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PLAIN_BYTES
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
+from matching_spark.service.public.matches import MATCHES
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, client_of, losses, written
 from tests.support.forms import csrf, link_in
@@ -38,6 +40,20 @@ def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
     asked = TestClient(create_app(running)).post("/api/search", json={"words": form["words"]})
     assert (asked.json()["complete"], len(asked.json()["matches"])) == (True, 1)
     assert "said" not in asked.json()
+
+
+def test_as_many_as_are_shown_are_not_said_to_be_all(browser: TestClient, running: Service) -> None:
+    """Of sixty wallets it said that there are ten."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
+    bag = Post("", "found", "가방", title=form["words"], colour="보라")
+    for number in range(1, MATCHES + 2):
+        running.desk.add(bag, [], WHO, None)
+        if number in (2, MATCHES + 1):
+            page = browser.post("/search", data=form).text
+            shown = page.count('<li class="card">')
+            assert shown == min(number, MATCHES)
+            name = "result.many" if number == shown else "result.full"
+            assert words.say(name, "ko", n=shown) in page
 
 
 def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(

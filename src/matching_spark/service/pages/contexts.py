@@ -165,7 +165,8 @@ class ResultsPage(Page):
     (an empty one is not known, whatever the words say), `off` names a fact to take away, `skip`
     facts that are not to be asked for. photo: whether a photo was searched. needed: the facts that
     cannot be taken away, as there is nothing else to search by. nothing: it is most likely not
-    here. complete: all was looked at.
+    here. complete: all was looked at. full: as many are shown as are at most, and others may look
+    like it, too.
     """
 
     template: ClassVar[str] = "results.html"
@@ -176,6 +177,7 @@ class ResultsPage(Page):
     look: tuple[Card, ...] = ()
     nothing: bool = False
     complete: bool = True
+    full: bool = False
     question: Asking | None = None
     skipped: tuple[FactName, ...] = ()
     needed: tuple[FactName, ...] = ()

@@ -24,7 +24,7 @@ from matching_spark.service.people.shown import SAID, card, in_words, told_of
 from matching_spark.service.posts.asks import Asked, Asks
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import SeenPhoto
-from matching_spark.service.public.matches import PublicResult, Showing
+from matching_spark.service.public.matches import MATCHES, PublicResult, Showing
 
 MAX_WORDS, MAX_PLACE = 2000, 200  # characters that are searched by
 
@@ -119,6 +119,7 @@ class Finder:
             look=tuple(map(card, cards["look"])),
             nothing=answer.state == "nothing",
             complete=answer.complete,
+            full=len(answer.matches) == min(MATCHES, self.desk.settings.similarity.top_k),
             question=answer.question,
             skipped=form.skipped,
             needed=_needed(asked),
