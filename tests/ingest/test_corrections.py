@@ -3,6 +3,7 @@
 import json
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,42 @@ def test_a_correction_is_written_over_and_another_thing_is_not(
     assert rows(table)["b"]["kind"] == "lost"
     assert table.set_status(["a", "b"], "withdrawn") == 2
     assert [row["sequence"] for row in rows(table).values()] == [4, 4]
+
+
+def test_what_another_ingest_brings_meanwhile_is_as_if_it_had_been_there(
+    table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thing is not written over, the same is counted once, and what the sheet has not is
+    what the other has just said."""
+    first = Post("c", "found", "지갑", title="검정 지갑", place="서울역")
+    ingest_posts([first, replace(first, post_id="d")], table, clip)
+    mine = [
+        Post("a", "found", "지갑", title="지갑"),
+        Post("b", "found", "지갑", title="빨간 지갑"),
+        Post("c", "found", colour="파랑", given=frozenset(["colour"])),
+        Post("d", "found", colour="파랑", given=frozenset(["colour"])),
+    ]
+    theirs = [replace(mine[1], title="우산"), replace(mine[0]), replace(first, place="강남역")]
+    real, done = PostsTable.commit, list[Report]()
+
+    def commit(of: PostsTable, write: Callable[[], object]) -> None:
+        monkeypatch.setattr(PostsTable, "commit", real)
+        another = PostsTable.open(table.uri, table.spark, table.hadoop)
+        done.append(ingest_posts(theirs[:1], another, clip, rules=Rules("station")))
+        done.append(ingest_posts(theirs[1:], another, clip))
+        real(of, write)
+
+    monkeypatch.setattr(PostsTable, "commit", commit)
+    report = ingest_posts(mine, table, clip)
+    assert [counts(each) for each in done] == [(1, 0, 0, 0), (1, 1, 0, 0)]
+    assert counts(report) == (0, 2, 1, 1)
+    assert [(r.post_id, r.reason) for r in report.rejects] == [("b", "id-taken")]
+    held = rows(table)
+    assert (held["b"]["title"], held["b"]["source"]) == ("우산", "station")
+    assert [(held[i]["place"], held[i]["colour"]) for i in "cd"] == [
+        ("강남역", "파랑"),
+        ("서울역", "파랑"),
+    ]
 
 
 def test_odd_names_and_texts_are_taken_or_named(

@@ -7,7 +7,7 @@ embedded again; what the table holds is neither.
 
 import dataclasses
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, reduce
 from typing import Any, NamedTuple
@@ -144,6 +144,10 @@ def _place(photo: str) -> str:
     return photo
 
 
+class _WrittenMeanwhile(Exception):
+    """Another writer has brought or changed some of the posts that are to be written."""
+
+
 @dataclasses.dataclass
 class _Ingest:
     """One run over the chunks of a source. embedding_s: how long photos were embedded."""
@@ -162,18 +166,38 @@ class _Ingest:
 
     def chunk(self, posts: Sequence[Post]) -> None:
         shas = self._embedded(posts)
+        while posts:
+            posts = self._taken(posts, shas)
+
+    def _taken(self, posts: Sequence[Post], shas: dict[str, str]) -> list[Post]:
+        """Take posts in, but for those that are rejected or unchanged. Where others wrote some of
+        them meanwhile none is: those that are left are returned, to be looked at again, as they may
+        be what the table has by now, or another thing than it has."""
         self.table.refresh()  # to fetch and embed a chunk took its time
         self.table.check_model(self.model.name)
-        before = self._existing([post.post_id for post in posts])
+        at, before = self.table.snapshot, self._existing([post.post_id for post in posts])
         settled = (self._settled(post, shas, before.get(post.post_id)) for post in posts)
         changed = self._worded([each for each in settled if each is not None])
-        if changed:
-            self._merge(changed, before.keys())
-            own = {sha for _, each in changed for sha in each}
-            if places := {sha: path for path, sha in shas.items() if sha in own}:
-                keep_still(parallel(self.table.session, [*places.items()], 256), self.table.photos)
+        if not changed:
+            return []
+        ids = {post.post_id for post, _ in changed}
+
+        def check() -> None:
+            if self.table.snapshot != at:
+                now = self._existing(sorted(ids))
+                if any(row != before.get(post_id) for post_id, row in now.items()):
+                    raise _WrittenMeanwhile
+
+        try:
+            self._merge(changed, before.keys(), check)
+        except _WrittenMeanwhile:
+            return [post for post in posts if post.post_id in ids]
+        own = {sha for _, each in changed for sha in each}
+        if places := {sha: path for path, sha in shas.items() if sha in own}:
+            keep_still(parallel(self.table.session, [*places.items()], 256), self.table.photos)
         self.tally.accepted += len(changed)
-        self.tally.updated += sum(post.post_id in before for post, _ in changed)
+        self.tally.updated += len(ids & before.keys())
+        return []
 
     def _embedded(self, posts: Sequence[Post]) -> dict[str, str]:
         """Embed the posts' photos: path -> sha256. Of those that cannot be, each says why."""
@@ -259,7 +283,9 @@ class _Ingest:
         ).collect()
         return {row["post_id"]: row.asDict() for row in rows}
 
-    def _merge(self, changed: list[_Changed], known: Collection[str]) -> None:
+    def _merge(
+        self, changed: list[_Changed], known: Collection[str], check: Callable[[], None]
+    ) -> None:
         rows = [
             over.row(post)
             | {
@@ -275,7 +301,7 @@ class _Ingest:
         vectors = self._vectors(shas, {text_key(post.text) for post, _ in changed if post.text})
         whole = assemble(posts, vectors, self.model.name).persist()
         try:
-            self.table.upsert(whole, self.rules.source, known)
+            self.table.upsert(whole, self.rules.source, known, check)
         finally:
             whole.unpersist()
 

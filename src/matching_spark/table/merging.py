@@ -37,12 +37,13 @@ def merging(
     new: Mapping[str, str],
     newer: str = "true",
     known: Collection[str] = (),
+    check: Callable[[], object] = lambda: None,
 ) -> Iterator[Callable[[], None]]:
     """A write for PostsTable.commit, which takes in posts (schema.COLUMNS), each id once.
 
     new: column -> its value where the table has the post, `t` being its row and `s` the one that
     comes; newer: which rows are taken then. known: the ids of those that rest on what the table
-    had: where its row has gone since, as by an erase, they are not taken.
+    had: where its row has gone since, as by an erase, they are not taken. check: called first.
     """
     from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -67,6 +68,7 @@ def merging(
     )
 
     def write() -> None:
+        check()
         if table.snapshot is None:
             # No join. There is nothing to overwrite, and an append would not look whether
             # somebody else has just brought the same posts.

@@ -272,9 +272,16 @@ class PostsTable:
 
     # -- writing -----------------------------------------------------------------------------
 
-    def upsert(self, posts: "DataFrame", source: str = DESK, known: Collection[str] = ()) -> None:
+    def upsert(
+        self,
+        posts: "DataFrame",
+        source: str = DESK,
+        known: Collection[str] = (),
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
         """Take in posts (schema.FIRST, or more of schema.COLUMNS) of a source, each id once; when
         this returns they are stored. known: the ids of those that rest on what the table had.
+        check: called before each try, when no other writer comes between; what it raises ends it.
 
         A post that was closed stays closed when the one that comes calls it open, and keeps its
         identifiers where none come, its coordinates where there is no column of them, the vector of
@@ -299,7 +306,7 @@ class PostsTable:
         )
         new |= {name: f"t.{name}" for name in POINT if name not in came}
         new["sequence"] = GROWN.format("t.")
-        with merging(self, posts, new, known=known) as write:
+        with merging(self, posts, new, known=known, check=check) as write:
             self.commit(write)
 
     def set_status(self, post_ids: Iterable[str], status: Status, was: Status | None = None) -> int:
