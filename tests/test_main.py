@@ -139,6 +139,13 @@ def test_what_is_wrong_is_told_before_spark_starts(
     assert (done.returncode, says in " ".join(done.stderr.split())) == (code, True), done.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("models",), ("account",), ("cluster",)])
+def test_a_group_without_a_word_says_its_help_and_nothing_else(words: tuple[str, ...]) -> None:
+    done, asked = command(*words), command(*words, "--help")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.split() == asked.stdout.split()
+
+
 def _writes(place: str) -> None:
     with open(place, "w") as file:
         file.write("x")

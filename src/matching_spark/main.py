@@ -152,13 +152,19 @@ def _silence_stdout() -> None:
     silence(sys.stdout)
 
 
-def _with_help(error: Any) -> str:
-    """What click says of wrong usage, and which help says how."""
+def _say_usage(error: Any) -> None:
+    """What click says of wrong usage, and which help says how; of a group without a word its help
+    alone, as it stands."""
     from matching_spark.cli.app import named  # as below
+    from matching_spark.cli.options import stderr
 
-    words, _ = named(sys.argv[1:])  # click itself does not tell of every error whose it is
-    said = str(error.format_message()).rstrip(".")
-    return f"{said} (`{' '.join(('matching-spark', *words, '--help'))}`)"
+    words, command = named(sys.argv[1:])  # click itself does not tell of every error whose it is
+    said = str(error.format_message())
+    if command.no_args_is_help and len(words) == len(sys.argv) - 1:
+        print(said, file=sys.stderr)
+        return
+    how = " ".join(("matching-spark", *words, "--help"))
+    stderr.print(f"matching-spark: {said.rstrip('.')} (`{how}`)")
 
 
 def run() -> None:
@@ -200,7 +206,7 @@ def run() -> None:
     except Exception as error:
         # click's usage errors show themselves; what is neither is a bug and keeps its traceback.
         if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            stderr.print(f"matching-spark: {_with_help(error)}")
+            _say_usage(error)
             code = 2
         else:
             said = _of_the_machine(error)
