@@ -79,8 +79,11 @@ def linked(folder: Path, name: str, data: bytes) -> Path:
 
 
 def test_of_the_portals_xml_too(tmp_path: Path) -> None:
-    item = "<item><atcId>F1</atcId><fdPrdtNm>우산</fdPrdtNm></item>"
-    root = linked(tmp_path, "a.xml", f"<response><body>{item}</body></response>".encode())
+    said = (
+        "<response><body><item><atcId>F{}</atcId><fdPrdtNm>우산</fdPrdtNm></item></body></response>"
+    )
+    root = linked(tmp_path, "a.xml", said.format(1).encode())
+    (tmp_path / "out" / "a.xml").write_text(said.format(2))
     (tmp_path / "in" / "gone.xml").symlink_to("went.xml")
     posts, rejects = read(root, format="lost112")
     assert [post.title for post in posts] == ["우산"]
