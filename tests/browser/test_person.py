@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, expect
 
+from matching_spark.service.pages.words import say
 from tests.browser.visitor import Visitor
 from tests.service.samples import rendered, samples
+from tests.support.chromium import watched
 
 pytestmark = pytest.mark.browser
 
@@ -150,3 +152,12 @@ def test_nothing_here_is_reported_edited_and_withdrawn_by_a_private_link(visitor
     visitor.page.goto("about:blank")
     visitor.page.goto(link)
     expect(visitor.page.get_by_text(visitor.say("wrong.gone"))).to_be_visible()
+
+
+def test_without_a_script_what_is_wrong_is_told_once(browser: Browser, service: str) -> None:
+    with watched(browser, service, width=360, java_script_enabled=False) as visit:
+        visit.open("/")
+        visit.page.click("form.find button.primary")
+        told = visit.page.get_by_text(say("problem.nothing-asked.do", "ko")).filter(visible=True)
+        expect(told).to_have_count(1)
+        assert visit.wrong == []
