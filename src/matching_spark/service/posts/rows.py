@@ -30,7 +30,7 @@ class Rows:
     def find(self, post_id: str) -> StoredPost | None:
         """A post; None where there is none. Of its photos those that the warehouse keeps."""
         found = self._located(post_id)
-        return None if found is None else _stored(post_id, *found)
+        return None if found is None else _stored(*found)
 
     def whole(self, post_id: str) -> tuple[StoredPost | None, dict[str, npt.NDArray[np.float32]]]:
         """A post with its vectors, by their names as journal.store.Vector has them."""
@@ -38,7 +38,7 @@ class Rows:
         if found is None:
             return None, {}
         _, shard, row = found
-        stored = _stored(post_id, *found)
+        stored = _stored(*found)
         vectors = {
             f"photo:{sha}": vector
             for sha, vector in zip(stored.photos, _photos(shard, row), strict=True)
@@ -57,7 +57,7 @@ class Rows:
         return None
 
 
-def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
+def _stored(file: DataFile, shard: Shard, row: int) -> StoredPost:
     values: dict[str, Any] = shard.rows(np.array([row]))[0]
     point = shard.points[row].tolist()
     if not np.isnan(point).any():
