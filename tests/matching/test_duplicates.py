@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -19,47 +20,29 @@ from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from tests.support.calibrations import place_share
 
 
-def test_duplicates_are_brute_forces(stored: str) -> None:
-    table = PostsTable.open(stored)
-    posts = []
-    for shard in table.shards():
-        for row, meta in enumerate(shard.metadata.to_pylist()):
-            image, _ = shard.parts(row)
-            if image is not None:
-                posts.append((meta, image))
-    want = set()
-    for i, (a, x) in enumerate(posts):
-        for b, y in posts[i + 1 :]:
-            alike = float(np.dot(x, y)) >= 0.3
-            same = (a["kind"], a["happened_on"], a["place"]) == (
-                b["kind"],
-                b["happened_on"],
-                b["place"],
-            )
-            if alike and same:
-                want.add(frozenset((a["post_id"], b["post_id"])))
-    for photo in posts[0][1], posts[1][1]:  # the same photo is one at 1 too
-        twice = [_Photo(i, "강남역 2번 출구", "서울", photo) for i in "ab"]
-        assert [s for *_, each, _ in _pairs(twice, 1.0, 10) for s in each] == [pytest.approx(1)]
-    got, total = duplicates(table, 0.3, Filters())
-    assert total == len(got)
-    assert want <= {frozenset((d.post_id, d.other_id)) for d in got}
-    assert all(d.score >= 0.3 and d.post_id < d.other_id for d in got)
-    assert len({frozenset((d.post_id, d.other_id)) for d in got}) == len(got)
-
-
 def test_the_most_similar_duplicates_are_shown_and_the_others_counted(
     own: str, clip: ClipModel, world: World, spark: SparkSession
 ) -> None:
+    """Of the open posts of a kind, a day and a place."""
     table = PostsTable.open(own, spark, Hadoop())
     day, photo = dt.date(2026, 11, 1), str(world.query_photo)
-    twice = [
-        Post(f"twice-{n}", "lost", place="강남역", happened_on=day, photos=(photo,))
-        for n in range(5)
+    one = Post("twice-0", "lost", place="강남역", happened_on=day, photos=(photo,))
+    twice = [replace(one, post_id=f"twice-{n}") for n in range(5)]
+    others = [
+        replace(one, post_id="found", kind="found"),
+        replace(one, post_id="elsewhere", place="홍대"),
+        replace(one, post_id="later", happened_on=day + dt.timedelta(days=1)),
+        *(replace(one, post_id=f"undated-{n}", happened_on=None) for n in range(2)),
+        replace(one, post_id="over", status="claimed"),
     ]
-    assert ingest_posts(twice, table, clip).rejects == ()
+    assert ingest_posts([*twice, *others], table, clip).rejects == ()
+    shown, _ = duplicates(table, 0.98, Filters())
+    assert not {each.post_id for each in others} & {
+        i for d in shown for i in (d.post_id, d.other_id)
+    }
     every, total = duplicates(table, 0.98, Filters(kind="lost"))
     assert total == len(every) == 10
+    assert {(d.kind, d.happened_on, d.place) for d in every} == {("lost", "2026-11-01", "강남역")}
     assert [(d.post_id, d.other_id) for d in every] == sorted(
         (d.post_id, d.other_id) for d in every
     )
