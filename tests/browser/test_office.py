@@ -58,6 +58,7 @@ def opened(clerk: Visitor) -> dict[str, float]:
     with clerk.page.expect_popup() as popup:
         clerk.visit.press(clerk.page.locator("a.picture").first)
     large = popup.value
+    large.wait_for_load_state()  # Chromium reloads no page that is still on its way
     large.on("console", clerk.visit.tell)
     large.reload()
     box: dict[str, float] = large.locator("img").evaluate(
