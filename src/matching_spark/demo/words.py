@@ -1,5 +1,6 @@
 """The words of the demo's posts: things, places, offices, titles."""
 
+import random
 from dataclasses import dataclass
 from functools import cache
 
@@ -105,3 +106,22 @@ def things() -> tuple[Thing, ...]:
         for code, each in drawn
         if code not in LEFT_OUT and each.category in SHARES
     )
+
+
+def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """So many found posts' categories and words, the categories in the demo's proportions.
+
+    For tables of a size that nobody would draw; a number of a receipt keeps the words apart.
+    """
+    rng = random.Random(seed)
+    by_category: dict[str, list[Thing]] = {}
+    for thing in things():
+        by_category.setdefault(thing.category, []).append(thing)
+    out = []
+    for category in rng.choices(list(SHARES), list(SHARES.values()), k=count):
+        word = rng.choice(rng.choice(list(COLOUR_WORDS.values())))
+        name = f"{word} {rng.choice(rng.choice(by_category[category]).names)}".strip()
+        place = rng.choice(rng.choice(list(PLACES.values()))[0])
+        said = f"{rng.choice(FOUND_TITLES)} {rng.choice(FOUND_TEXTS)}".format(x=name, p=place)
+        out.append((category, f"{said} 접수 {rng.randrange(10**6):06d}"))
+    return out
