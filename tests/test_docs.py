@@ -309,6 +309,18 @@ def test_the_house_is_shown_as_it_is() -> None:
         assert callable(found), stop
 
 
+def test_the_notebook_imports_what_there_is() -> None:
+    """It runs by a target of its own: functions that it alone calls were taken for unused."""
+    cells = json.loads((ROOT / "similarity_test.ipynb").read_text("utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    tree = ast.parse("\n".join(line for line in code.splitlines() if not line.startswith("%")))
+    imports = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    ours = [each for each in imports if each.startswith("from matching_spark")]
+    assert ours
+    for each in ours:
+        exec(each, {})
+
+
 def test_public_names() -> None:
     """What types see, what is imported when it is asked for, and what there is, are the same."""
     assert {*matching_spark.__all__} == {*matching_spark.HOME_OF, "__version__"}
