@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
 from PIL.ExifTags import Base as Tag
 
 from matching_spark.embed.parsers import STUMBLES
@@ -77,14 +77,13 @@ def prepared(image: Image.Image) -> None:
         _name_planes(image)
 
 
-def is_deep(image: Image.Image) -> bool:
+def is_deep(image: ImageFile.ImageFile) -> bool:
     """Whether an opened picture that is not decoded yet is RGB of 16 bits."""
-    tiles = getattr(image, "tile", [])
-    keyed = "transparency" in image.info
-    return bool(tiles) and not keyed and all(_DEEP.fullmatch(_packed(t.args)) for t in tiles)
+    keyed, packed = "transparency" in image.info, [_packed(tile.args) for tile in image.tile]
+    return bool(packed) and not keyed and all(map(_DEEP.fullmatch, packed))
 
 
-def load(image: Image.Image, again: Callable[[], Image.Image]) -> None:
+def load(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]) -> None:
     """Decode it. RGB of 16 bits of which 14 or fewer are used, as of a camera's sensor, is scaled
     as grey is: what Pillow keeps of 10 are four levels, all but black. again: opens it once more.
     """
@@ -95,7 +94,7 @@ def load(image: Image.Image, again: Callable[[], Image.Image]) -> None:
         return
     lower = again()
     prepared(lower)
-    lower.tile = [_of_other_half(tile) for tile in lower.tile]  # type: ignore[attr-defined]
+    lower.tile = [_of_other_half(tile) for tile in lower.tile]
     lower.load()
     largest = [max(most[:3])] * 3 + most[3:]
     tops = np.array([next(d for d in DEPTHS if d >= (each << 8 | 255)) for each in largest])

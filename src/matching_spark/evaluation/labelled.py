@@ -27,7 +27,7 @@ from matching_spark.search.request import QueryItem, cosines_of
 from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard
 from matching_spark.sources import check_file
-from matching_spark.sources.delimited import MAX_LINE, limited
+from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, limited
 
 MAX_PAIRS = 8_000_000  # held at once, 70 bytes each; beyond, a sample of the different ones
 BLOCK_POSTS = 64
@@ -140,7 +140,7 @@ def _lines(uri: str) -> Iterator[tuple[int, tuple[str, str, bool]]]:
                 continue
             try:
                 if len(line) > MAX_LINE:
-                    raise ValueError(f"the line has over {MAX_LINE >> 20} MB")
+                    raise ValueError(LONG_LINE)
                 said = _line(line)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 why = f"is no {{lost_id, found_id, same}}: {error}"

@@ -19,6 +19,7 @@ MAX_LINES = 1000  # of one record: more is an open quote
 # be read again, and so many more for each that is done with; then a record has few at most.
 AGAIN, AGAIN_EACH, FEW_LINES = 100_000, 10, 50
 TOO_LONG = f"the row has over {MAX_LINE:,} characters"
+LONG_LINE = f"the line has over {MAX_LINE >> 20} MB"  # of JSON
 DELIMITERS = ",\t;"
 FIRST = 20  # lines by which the delimiter is found
 ENDS = ("\n", "\r", b"\n")

@@ -31,7 +31,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.guard.each_once import each_once
 from matching_spark.sources import delimited, workbook
-from matching_spark.sources.delimited import MAX_LINE, Record, check_text, limited
+from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, Record, check_text, limited
 from matching_spark.sources.folder import ENDINGS, LINKED
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, shifted, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
@@ -111,7 +111,7 @@ def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
 def _object(raw: bytes) -> dict[str, object] | str:
     """The object of a line, or why there is none."""
     if len(raw) > MAX_LINE:
-        return f"the line has over {MAX_LINE >> 20} MB"
+        return LONG_LINE
     try:
         row = json.loads(
             raw.decode("utf-8-sig"),
