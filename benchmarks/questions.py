@@ -26,7 +26,7 @@ from matching_spark.shards.shard import Shard
 
 # Held out from the shipped calibration.
 WORLDS = (Worlds(tuple(range(106, 114)), 300, 500), Worlds((106, 107), 3_000, 2_000))
-ASKABLE = tuple(fact.asks.field for fact in FACTS if fact.asks is not None)
+ASKABLE = tuple(fact.field for fact in FACTS if fact.asks is not None)
 AT_ONCE = 64
 LEAST = 0.15
 

@@ -3,8 +3,6 @@ worlds that neither has seen; then with a few decisions. `MATCHING_MODEL__NAME` 
 model.
 """
 
-from itertools import product
-
 import numpy as np
 
 from benchmarks.data import settings
@@ -15,10 +13,10 @@ from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.lists import lists
 from matching_spark.evaluation.metrics import Measured
-from matching_spark.evaluation.seen import Asked, evidence
+from matching_spark.evaluation.seen import every_kind, evidence
 from matching_spark.evaluation.sharpen import sharpen
 from matching_spark.evaluation.unlabelled import learn_unlabelled
-from matching_spark.score.calibration import MODALITIES, Calibration
+from matching_spark.score.calibration import Calibration
 from matching_spark.score.store import shipped
 
 FOUND, LOST = 1_000, 800  # of a world
@@ -95,8 +93,7 @@ def _rows(
     goal = f"at least that of labels - {BEHIND}"
     rows = [measured(precision, "average precision", "all pairs", goal, precision >= least)]
     here = len(np.unique(held.lost[held.same])) / len(held.lost_ids)
-    for facts, has in product((True, False), MODALITIES):
-        asked = Asked(has, facts)
+    for asked in every_kind():
         figures = lists(held, weights, here, asked).figures()
         for side in ("first", "not_here"):
             error = figures[side]["expected_calibration_error"]

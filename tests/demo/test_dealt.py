@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -24,6 +25,7 @@ from matching_spark.demo.troubles import (
     Telling,
     Troubles,
 )
+from matching_spark.demo.words import DETAILS
 from matching_spark.demo.world import draw_world
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.identifiers import Seal
@@ -108,6 +110,11 @@ def test_each_side_tells_as_the_table_says(dealt: Dealt, side: str) -> None:
     is_share([post.colour == "" for post in posts], rates.colour_missing)
     # By photo it is known what the thing is. A find that is posted twice may show its photo twice.
     shown = [each for each in told if each.shots]
+    own = [any(detail in post.description for detail in DETAILS) for post in posts]
+    is_share(own, rates.words_own)
+    sentence = re.compile("습득|보관|주웠|분실|잃어|찾습")
+    few = [not post.description and not sentence.search(post.title) for post in posts]
+    is_share(few, rates.words_few)
     is_share([each.placeholder for each in told], rates.placeholder)
     is_share([not each.shots and not each.placeholder for each in told], rates.text_only)
     is_share([len(each.shots) == 2 for each in shown], rates.second_photo)
@@ -283,8 +290,9 @@ def test_places_have_coordinates_and_things_numbers(dealt: Dealt) -> None:
 
 
 def test_what_was_drawn_before_stays_as_it_was() -> None:
-    """Of the world before coordinates and numbers: a digest of all else that is told and shown."""
-    world = deal(7, 300, 200)
+    """Of the world before coordinates, numbers and few words: a digest of all else."""
+    lost, found = (replace(each, words_few=0, words_own=0) for each in (RATES.lost, RATES.found))
+    world = deal(7, 300, 200, replace(RATES, lost=lost, found=found))
     lines = []
     for told in (*world.lost, *world.found):
         post = replace(told.post, latitude=None, longitude=None, numbers=())

@@ -1,30 +1,22 @@
 """What is known of a thing beside its looks."""
 
 import datetime as dt
-from typing import Any
+from dataclasses import replace
 
-import pytest
-
-from matching_spark.domain.facts import Facts
+from matching_spark.domain.facts import TOPICS, Facts
 from matching_spark.domain.vocabulary import OF_FACTS
 
+DAY = dt.date(2026, 11, 27)
+EVERY = Facts("가방", "검정", "서울", "강남역", DAY, "lost", (37.5, 127.0), "card-1")
 
-@pytest.mark.parametrize(
-    "known",
-    [
-        {"happened_on": dt.date(2026, 11, 27)},
-        {"region": "서울"},
-        {"place": "강남역"},
-        {"point": (37.5, 127.0)},
-        {"identifiers": "card-1"},
-    ],
-)
-def test_what_says_when_or_where_is_placed_but_by_the_filter_of_the_list(
-    known: dict[str, Any],
-) -> None:
-    looks = Facts(category="가방", colour="검정")
-    assert not looks.placed()
-    facts = Facts(category="가방", colour="검정", **known)
-    assert facts.placed()
-    for silent in OF_FACTS:
-        assert facts.placed([silent]) == (known.keys() != {silent})
+
+def test_a_fact_tells_of_one_topic_unless_it_is_the_filter_of_the_list() -> None:
+    fields = [field for of in TOPICS.values() for field in of]
+    assert sorted(fields) == sorted({*vars(EVERY)} - {"kind"}), "each fact is of one topic"
+    for topic, of in TOPICS.items():
+        for field in of:
+            facts = replace(Facts(), **{field: getattr(EVERY, field)})
+            assert facts.told() == (topic,)
+            assert facts.told([field]) == ()
+    assert EVERY.told() == EVERY.told([*OF_FACTS]) == tuple(TOPICS)
+    assert Facts().told() == ()

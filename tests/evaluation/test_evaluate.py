@@ -1,5 +1,6 @@
 """Metrics against their definitions and scikit-learn; weights that find what made the pairs."""
 
+import datetime as dt
 import json
 import os
 import unicodedata
@@ -12,15 +13,17 @@ from sklearn.metrics import average_precision_score
 
 from matching_spark import ClipModel, Filters, PostsTable
 from matching_spark.demo.world import World
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import KINDS
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, label, read_truth
 from matching_spark.evaluation.learn import learn
+from matching_spark.evaluation.lists import EVERYTHING
 from matching_spark.evaluation.metrics import Measured, evaluate, worth
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
 from matching_spark.evaluation.seen import evidence
-from matching_spark.score.calibration import limit_name
 from matching_spark.score.components import ASSUMED_IDENTIFIER, names
+from matching_spark.score.kinds import ALL, kind_name
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
 from tests.support.labelled import whole_lists
 
@@ -43,7 +46,8 @@ def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
         for i in range(n)
     ]
     true = np.array([probability(calibration, row) for row in rows], float)
-    return whole_lists((rng.random(n) < true).reshape(lost, found), values), true
+    told = Facts("가방", "검정", "서울", "강남역", dt.date(2026, 11, 27))
+    return whole_lists((rng.random(n) < true).reshape(lost, found), values, told), true
 
 
 def test_metrics_are_their_definitions() -> None:
@@ -88,7 +92,7 @@ def test_weights_find_what_made_the_pairs() -> None:
     assert np.abs(got - true).mean() < 0.08  # lines through other knots, from 9,000 pairs
     assert np.exp(evidence(held, learnt)[~held.same]).mean() == pytest.approx(1, abs=0.2)
     assert learn(fit, "external/8", {"from": "a test"}) == learnt
-    assert 0.95 < (got[held.same] >= learnt.thresholds["both"]).mean() < 1
+    assert 0.95 < (got[held.same] >= learnt.thresholds[EVERYTHING.kind]).mean() < 1
     for name, weights in learnt.patterns.items():
         if "bare" not in name:
             assert weights.points["identifier"] == ASSUMED_IDENTIFIER
@@ -119,7 +123,7 @@ def test_weights_find_what_made_the_pairs() -> None:
     photos = learn(replace(fit, values=values), "external/8", {}, base=learnt)
     inherited = set(photos.learnt["inherited"])
     assert learnt.patterns.keys() - inherited == {"image-image", "image-image bare"}
-    asked_by_words = limit_name("text", False)
+    asked_by_words = kind_name("text", ALL)
     assert photos.thresholds[asked_by_words] == learnt.thresholds[asked_by_words]
     assert photos.scales[asked_by_words] == learnt.scales[asked_by_words]
     assert photos.prior == learnt.prior

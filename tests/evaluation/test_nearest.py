@@ -9,8 +9,9 @@ import pytest
 from matching_spark.evaluation.labelled import NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.unlabelled import LONG_DAYS, nearest
 from matching_spark.knn.similarity import unit
-from matching_spark.score.calibration import Calibration, pattern_name
+from matching_spark.score.calibration import Calibration
 from matching_spark.score.components import COSINES, FACTS
+from matching_spark.score.kinds import pattern_name
 from matching_spark.shards.shard import Shard, load
 from tests.support import brute
 from tests.support.calibrations import random_calibration

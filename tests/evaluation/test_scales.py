@@ -7,23 +7,16 @@ import numpy as np
 import pytest
 
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.evaluation.lists import lists
+from matching_spark.evaluation.lists import EVERYTHING, lists
 from matching_spark.evaluation.scales import _Lists, crowds, learn_scales, unit_scales
 from matching_spark.evaluation.seen import Asked, seen
-from matching_spark.score.calibration import (
-    ANY,
-    DATED,
-    FILTERS,
-    LIMITS,
-    PATTERNS,
-    Calibration,
-    Weights,
-)
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import names
+from matching_spark.score.kinds import ANY, DATED, FILTERS, PATTERNS, QUERY_KINDS
 from matching_spark.score.posterior import APART, FLOOR, UNLEARNT, Posterior, Rivals, Scale
 from tests.support.labelled import whole_lists
 
-PHOTO = Asked("image", facts=False)
+PHOTO = Asked("image", told=())
 NEAR = 0.05  # share of different posts that look like the thing, on average
 
 
@@ -33,9 +26,9 @@ def plain() -> Calibration:
     return Calibration(
         "plain",
         dict.fromkeys(PATTERNS, Weights(0.0, line)),
-        dict.fromkeys(LIMITS, 0.0),
+        dict.fromkeys(QUERY_KINDS, 0.0),
         0.0,
-        dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), UNLEARNT)),
+        dict.fromkeys(QUERY_KINDS, dict.fromkeys((ANY, *FILTERS), UNLEARNT)),
         dict.fromkeys((*FILTERS, DATED), 1.0),
         (0.0, 0.0),
     )
@@ -93,8 +86,8 @@ def sharing(calibration: Calibration, alike: float) -> Calibration:
 def learnt(pairs: LabelledPairs) -> Calibration:
     scales, few = learn_scales(pairs, plain(), None)
     there = (PHOTO.kind, "both bare")  # who has no words asks by the photo alone
-    assert set(few) == {f"scales of {kind}" for kind in LIMITS if kind not in there}
-    assert scales["both"] == dict.fromkeys((ANY, *FILTERS), UNLEARNT)
+    assert set(few) == {f"scales of {kind}" for kind in QUERY_KINDS if kind not in there}
+    assert scales[EVERYTHING.kind] == dict.fromkeys((ANY, *FILTERS), UNLEARNT)
     return replace(plain(), scales=scales)
 
 
@@ -202,7 +195,7 @@ def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
     pairs = drawn(3, 1.2, 1.0, many=60, posts=40)
     pairs.values["image-image"][np.flatnonzero(pairs.same)[::5]] = 1.0  # one of those below
     scale = Scale(1.1, 0.7, 0.02, 0.3, 0.7, 1.2, 0.3, 0.5)
-    of = _Lists.of(pairs, seen(pairs, PHOTO, plain()), PHOTO)
+    of = _Lists.of(pairs, seen(pairs, PHOTO, plain()))
     of = replace(of, different=np.zeros(len(of.different)))
     want = []
     for start, stop in pairs.runs():
@@ -227,7 +220,7 @@ def test_too_few_whole_lists_leave_what_there_was() -> None:
     few = replace(pairs, whole=np.arange(150) < 99)
     scales, inherited = learn_scales(few, plain(), base)
     assert scales == base.scales
-    assert inherited == [f"scales of {kind}" for kind in LIMITS]
+    assert inherited == [f"scales of {kind}" for kind in QUERY_KINDS]
 
 
 def test_pairs_that_are_named_alone_are_no_list() -> None:

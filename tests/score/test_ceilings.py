@@ -11,17 +11,12 @@ from hypothesis import strategies as st
 from matching_spark.domain.facts import Facts
 from matching_spark.knn.similarity import MARGIN, Float32, Float64, Index
 from matching_spark.score import coded
-from matching_spark.score.calibration import (
-    MODALITIES,
-    Calibration,
-    Modality,
-    Weights,
-    pattern_name,
-)
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.ceilings import CELLS, Ceilings, lowered
 from matching_spark.score.coded import Told, tell
 from matching_spark.score.comparisons import Listed
 from matching_spark.score.components import COSINES, compare_all
+from matching_spark.score.kinds import MODALITIES, Modality, pattern_name
 from tests.support.calibrations import random_calibration, random_facts
 
 LOST = 6e-5  # of a sum in float32, as scores.SLACK has it

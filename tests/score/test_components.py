@@ -108,7 +108,11 @@ def _same_weekday(asked: tuple[Float64, ...], held: tuple[Float64, ...]) -> Floa
 
 
 WEEKDAY = Fact(
-    "weekday", {"ko": "요일", "en": "weekday"}, (0, 1), Numbers(_weekday, _weekdays, _same_weekday)
+    "weekday",
+    "happened_on",
+    {"ko": "요일", "en": "weekday"},
+    (0, 1),
+    Numbers(_weekday, _weekdays, _same_weekday),
 )
 
 

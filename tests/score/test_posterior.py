@@ -17,7 +17,8 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
 from matching_spark.knn.similarity import Float64, unit
-from matching_spark.score.calibration import ANY, FILTERS, Calibration
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.kinds import ANY, FILTERS
 from matching_spark.score.posterior import CAP, FLOOR, Costs, Posterior, Rivals, Scale, exact_parts
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
@@ -127,6 +128,7 @@ def test_it_is_a_probability_in_a_list_of_few_posts_too(
     each = [of.probability(x) for x in sorted([*above, *others])]
     assert each == sorted(each)
     assert each[0] > 0
+    assert each[-1] + of.not_here_beside(each[-1]) <= 1 + 1e-9
     assert each[-1] <= 1 + 1e-9
 
 

@@ -6,6 +6,7 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
 from matching_spark.score.calibration import (
-    DATED,
     FAINTEST,
-    FILTERS,
-    LIMITS,
     SUREST,
     Calibration,
     Weights,
@@ -30,6 +28,16 @@ from matching_spark.score.calibration import (
 )
 from matching_spark.score.components import compare
 from matching_spark.score.explain import explain
+from matching_spark.score.kinds import (
+    ALL,
+    ANY,
+    DATED,
+    FILTERS,
+    MODALITIES,
+    QUERY_KINDS,
+    TOLD,
+    kind_name,
+)
 from matching_spark.score.overlaps import bigrams
 from matching_spark.score.store import FILE, find, save
 from matching_spark.search.request import QueryItem, Request, Scoring
@@ -211,11 +219,12 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     calibration = random_calibration(1)
     text = calibration.to_json()
     assert Calibration.from_json(text, "x") == calibration
-    assert text.count("\n") < 300  # a line a component: readable
+    of_kinds = len(QUERY_KINDS) * (len(("threshold", "{", ANY, *FILTERS, "}")))
+    assert text.count("\n") - of_kinds < 258  # a line a scale or component: readable
     endless = json.loads(text)["scales"]
     endless["text"]["any"]["alike"] = float("nan")
     for change, says in (
-        ({"format": 5}, "its format is 5"),
+        ({"format": 6}, "its format is 6"),
         ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
         ({"passes": {}}, "'category'"),
         ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
@@ -224,7 +233,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"days": [3, 1]}, "its days are not in ascending order"),
         ({"patterns": {}}, "lacks the patterns both-both"),
         ({"thresholds": {}}, "'image'"),
-        ({"thresholds": dict.fromkeys(LIMITS, float("nan"))}, "nan is not between 0 and 1"),
+        ({"thresholds": dict.fromkeys(QUERY_KINDS, float("nan"))}, "nan is not between 0 and 1"),
         ({"prior": 10**400}, "too large"),
     ):
         with pytest.raises(ModelError, match=says):
@@ -262,14 +271,36 @@ def test_weights_too_sure_are_held_to_the_surest() -> None:
     assert Weights.sure(-5.0, few) == Weights(-5.0, few)
 
 
+def with_two_kinds(content: dict[str, Any]) -> dict[str, Any]:
+    """As formats up to 4 had kinds of query: that tell all, and bare ones."""
+    kinds = [f"{has}{end}" for has in MODALITIES for end in ("", " bare")]
+    return content | {
+        n: {kind: content[n][kind] for kind in kinds} for n in ("scales", "thresholds")
+    }
+
+
 def test_a_calibration_of_format_1_is_read() -> None:
     calibration = random_calibration(3)
     new = ("prior", "below", "passes", "days")
     content = {k: v for k, v in json.loads(calibration.to_json()).items() if k not in new}
-    old = content | {"format": 1, "propose": {}, "learnt": {"found": 1000}}
+    old = with_two_kinds(content) | {"format": 1, "propose": {}, "learnt": {"found": 1000}}
     got = Calibration.from_json(json.dumps(old), "x")
     assert (got.patterns, got.thresholds) == (calibration.patterns, calibration.thresholds)
     assert got.prior == pytest.approx(-np.log(1000))
+
+
+def test_of_kinds_that_an_older_format_did_not_know_those_hold_that_it_meant() -> None:
+    limits = {kind: at / 100 for at, kind in enumerate(QUERY_KINDS)}
+    calibration = replace(random_calibration(3), thresholds=limits)
+    content = with_two_kinds(json.loads(calibration.to_json())) | {"format": 4}
+    got = Calibration.from_json(json.dumps(content), "x")
+    for has in MODALITIES:
+        for told in TOLD:
+            kind, whole, bare = (kind_name(has, of) for of in (told, ALL, ()))
+            placed = {"where", "when"}.intersection(told)
+            assert got.scales[kind] == calibration.scales[whole if placed else bare]
+            sure = len(placed) == 2
+            assert got.thresholds[kind] == calibration.thresholds[whole if sure else bare]
 
 
 NEW = {"hidden": 0.0, "usual": 1.0}  # in format 4
@@ -284,16 +315,16 @@ def test_a_calibration_of_an_older_format_is_read_as_it_was(
 ) -> None:
     calibration = random_calibration(3)
     content = json.loads(calibration.to_json()) | {"format": old, "alike": 31.5}
+    content = with_two_kinds(content)
     content["scales"] = {
         kind: {only: {n: v for n, v in of.items() if n not in lacks} for only, of in by.items()}
         for kind, by in content["scales"].items()
     }
-    scales = {
-        kind: {only: replace(of, **means) for only, of in by.items()}
-        for kind, by in calibration.scales.items()
-    }
     got = Calibration.from_json(json.dumps(content), "x")
-    assert got == replace(calibration, scales=scales)
+    for told in ((), ALL):
+        for kind in (kind_name(has, told) for has in MODALITIES):
+            by = calibration.scales[kind]
+            assert got.scales[kind] == {only: replace(of, **means) for only, of in by.items()}
     with pytest.raises(ModelError, match="is no calibration"):
         Calibration.from_json(json.dumps(content | {"format": 4}), "x")
 

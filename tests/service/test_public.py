@@ -13,8 +13,8 @@ from matching_spark.domain.districts import DISTRICTS, district
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import InputError, UsageError
-from matching_spark.score.calibration import FILTERS
 from matching_spark.score.explain import TELLING
+from matching_spark.score.kinds import FILTERS
 from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.public.levels import Level, Levels
 from matching_spark.service.public.matches import (

@@ -8,16 +8,8 @@ import numpy as np
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.points import Point
 from matching_spark.score import components as known
-from matching_spark.score.calibration import (
-    ANY,
-    DATED,
-    FILTERS,
-    LIMITS,
-    PATTERNS,
-    Calibration,
-    Weights,
-    pattern,
-)
+from matching_spark.score.calibration import Calibration, Weights
+from matching_spark.score.kinds import ANY, DATED, FILTERS, PATTERNS, QUERY_KINDS, pattern
 from matching_spark.score.overlaps import bigrams
 from matching_spark.score.posterior import Scale
 from tests.support import brute
@@ -55,8 +47,8 @@ def random_calibration(
     prior = float(rng.normal(-1, 1))
     passes = {name: float(rng.uniform(0.5, 1)) for name in (*FILTERS, DATED)}
     days = tuple(np.sort(rng.normal(2, 4, 21)).tolist())
-    scales = {kind: {only: random_scale(rng) for only in (ANY, *FILTERS)} for kind in LIMITS}
-    limits = dict.fromkeys(LIMITS, limit)
+    scales = {kind: {only: random_scale(rng) for only in (ANY, *FILTERS)} for kind in QUERY_KINDS}
+    limits = dict.fromkeys(QUERY_KINDS, limit)
     learnt = {"from": "a test"}
     return Calibration(model, patterns, limits, prior, scales, passes, days, learnt)
 

@@ -29,6 +29,7 @@ from matching_spark.demo.troubles import (
 )
 from matching_spark.demo.words import (
     COLOUR_WORDS,
+    DETAILS,
     FOUND_TEXTS,
     FOUND_TITLES,
     LOST_TEXTS,
@@ -220,12 +221,18 @@ def _told(
     word = str(rng.choice(COLOUR_WORDS[colour])) if rng.random() < WORD_OF_COLOUR else ""
     name = f"{word} {rng.choice(case.thing.names)}".strip()
     titles, texts = (LOST_TITLES, LOST_TEXTS) if side == "lost" else (FOUND_TITLES, FOUND_TEXTS)
+    title, description = (_sentence(each, name, place, rng) for each in (titles, texts))
+    more = rng.spawn(1)[0]  # all else is drawn as it was before words were few
+    told_so = more.random() - rates.words_few
+    if told_so < rates.words_own:
+        title = name
+        description = "" if told_so < 0 else ", ".join(more.choice(DETAILS, 2, replace=False))
     post = Post(
         post_id="",
         kind=side,
         category=category,
-        title=_sentence(titles, name, place, rng),
-        description=_sentence(texts, name, place, rng),
+        title=title,
+        description=description,
         colour=told_colour,
         region=site.region,
         place=place,

@@ -96,6 +96,8 @@ class Telling:
     point_off_km: float  # a standard deviation of these, north and east alike
     number_told: float  # of things that have a number
     number_misread: float  # of these: one digit is another
+    words_few: float  # the thing and its colour, if that, and no more: a search's two words
+    words_own: float  # details of the thing in place of a sentence, which the other may not tell
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ class Troubles:
         point_off_km=0.5,
         number_told=0.3,
         number_misread=0.03,
+        words_few=0.3,
+        words_own=0.2,
     )
     found: Telling = Telling(
         colour_wrong=0.08,
@@ -176,4 +180,6 @@ class Troubles:
         point_off_km=0.1,
         number_told=0.3,
         number_misread=0.03,
+        words_few=0.2,
+        words_own=0.3,
     )

@@ -3,12 +3,18 @@
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from matching_spark.domain.points import Point
 from matching_spark.domain.posts import Kind
 
 EPOCH = dt.date(1970, 1, 1)  # what Arrow's days count from
+Topic = Literal["what", "where", "when"]
+TOPICS: Mapping[Topic, tuple[str, ...]] = {  # the facts that say something of each
+    "what": ("category", "colour", "identifiers"),
+    "where": ("region", "place", "point"),
+    "when": ("happened_on",),
+}
 UNSAID = frozenset(["kind", "point", "identifiers"])  # or said in another form
 
 
@@ -27,16 +33,14 @@ class Facts:
     point: Point | None = None
     identifiers: str = ""
 
-    @property
-    def bare(self) -> bool:
-        """Whether it does not say when and where: then no pair can be as sure."""
-        return self.happened_on is None or not (self.region or self.place or self.point)
-
-    def placed(self, silent: Collection[str] = ()) -> bool:
-        """Whether it says when or where: what tells one of many things that look alike. silent:
-        facts that do not count, as all of a list have them."""
-        region = "" if "region" in silent else self.region
-        return any((self.happened_on, region, self.place, self.point, self.identifiers))
+    def told(self, silent: Collection[str] = ()) -> tuple[Topic, ...]:
+        """What it says something of, in the order of TOPICS. silent: facts that do not count, as
+        all of a list have them."""
+        return tuple(
+            topic
+            for topic, names in TOPICS.items()
+            if any(getattr(self, name) for name in names if name not in silent)
+        )
 
     def described(self) -> dict[str, str]:
         """Those that are known, as a reader of the JSON is told; of identifiers the kinds."""

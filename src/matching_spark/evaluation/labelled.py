@@ -22,7 +22,7 @@ from matching_spark.errors import InputError
 from matching_spark.guard.each_once import each_once
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.score import components
-from matching_spark.score.calibration import Modality
+from matching_spark.score.kinds import Modality
 from matching_spark.search.request import QueryItem, cosines_of
 from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard

@@ -13,18 +13,12 @@ from matching_spark.errors import InputError, extra
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.logistic import FREE, logistic
 from matching_spark.evaluation.scales import learn_scales
-from matching_spark.evaluation.seen import Asked, has, seen
+from matching_spark.evaluation.seen import every_kind, has, of_kind
 from matching_spark.knn.similarity import Float32, Float64, Mask
 from matching_spark.score import components
-from matching_spark.score.calibration import (
-    DATED,
-    MODALITIES,
-    Calibration,
-    Weights,
-    pattern_name,
-    sigmoid,
-)
+from matching_spark.score.calibration import Calibration, Weights, sigmoid
 from matching_spark.score.components import COSINES, Fact
+from matching_spark.score.kinds import DATED, MODALITIES, pattern_name
 from matching_spark.score.lines import Points
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
@@ -125,9 +119,8 @@ def of_lists(
     weights = Calibration(model, patterns, {}, prior, {}, passes, days)
     inherited = list(learnt["inherited"])
     thresholds: dict[str, float] = {}
-    for part, facts in product(MODALITIES, (True, False)):
-        asked = Asked(part, facts)
-        of = seen(pairs, asked, weights)
+    for asked in every_kind():
+        of = of_kind(pairs, asked, weights)
         true = of.told[pairs.same[of.rows]]
         if base is not None and len(true) < MIN_TRUE_PAIRS:
             thresholds[asked.kind] = base.thresholds[asked.kind]

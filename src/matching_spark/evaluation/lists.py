@@ -12,7 +12,8 @@ import numpy as np
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.seen import Asked, seen
 from matching_spark.knn.similarity import Float64, Mask
-from matching_spark.score.calibration import ANY, Calibration, limit_name
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.kinds import ANY
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals
 
 BINS = 10
@@ -65,14 +66,14 @@ def lists(
     of = seen(pairs, asked, calibration)
     share = here * calibration.passes.get(asked.only, 1.0)
     silent = frozenset(() if asked.only == ANY else (asked.only,))
-    scales = [calibration.scale(limit_name(asked.has, bare), silent) for bare in (False, True)]
+    scales = {kind: calibration.scale(kind, silent) for kind in np.unique(of.kinds).tolist()}
     kept = pairs.whole[pairs.lost[of.rows]]
     rows, every = of.rows[kept], of.told[kept]
     edges = np.flatnonzero(np.diff(pairs.lost[rows])) + 1
     out: list[tuple[float, bool, float, bool, float]] = []
     for at in np.split(np.arange(len(rows)), edges) if len(rows) else []:
         told, weight, same = every[at], pairs.weight[rows[at]], pairs.same[rows[at]]
-        scale = scales[int(of.bare[pairs.lost[rows[at[0]]]])]
+        scale = scales[of.kinds[pairs.lost[rows[at[0]]]]]
         ratios = scale.evidence(told)
         above = ratios >= FLOOR
         many = np.repeat(ratios[above], weight[above].round().astype(int))
@@ -82,7 +83,8 @@ def lists(
         ahead = told >= told[same].max(initial=-np.inf)
         place = float(weight[ahead & ~same].sum()) + 1 if same.any() else np.inf
         first = list_.probability(float(told[best]))
-        out.append((first, bool(same[best]), list_.not_here, not same.any(), place))
+        none = list_.not_here_beside(first)
+        out.append((first, bool(same[best]), none, not same.any(), place))
     columns = np.array(out, np.float64).reshape(len(out), len(fields(Lists))).T
     probability, right, not_here, absent, places = columns
     return Lists(probability, right.astype(bool), not_here, absent.astype(bool), places)

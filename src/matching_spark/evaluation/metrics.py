@@ -7,16 +7,16 @@ bootstrap over the lost posts, the same draws for every method. Probabilities: `
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.lists import Lists, lists
-from matching_spark.evaluation.seen import Asked, evidence
+from matching_spark.evaluation.seen import Asked, every_kind, evidence
 from matching_spark.knn.similarity import Float64, Index
-from matching_spark.score.calibration import FILTERS, MODALITIES, Calibration, pattern
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.kinds import FILTERS, pattern
 from matching_spark.score.posterior import COSTS
 
 DRAWS = 500
@@ -149,7 +149,7 @@ def of_lists(
 ) -> dict[str, Any]:
     """What searches by the lost posts answer whose every found post is among the pairs, by what a
     query holds and by what it is filtered. here: w, the share of their things that are."""
-    kinds = [Asked(has, facts) for facts, has in product((True, False), MODALITIES)]
+    kinds = every_kind()
     filtered = [Asked(only=only) for only in FILTERS]
     each: dict[Asked, list[Lists]] = {asked: [] for asked in (*kinds, *filtered)}
     for pairs in parts:

@@ -16,9 +16,10 @@ import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.logistic import FREE, logistic
-from matching_spark.evaluation.seen import Asked, Seen, seen
+from matching_spark.evaluation.seen import Asked, Seen, every_kind, of_kind, seen
 from matching_spark.knn.similarity import Float64, Index, Mask
-from matching_spark.score.calibration import ANY, FILTERS, MODALITIES, Calibration
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.kinds import ALL, ANY, FILTERS, MODALITIES
 from matching_spark.score.posterior import APART, CAP, FLOOR, UNLEARNT, Scale, crowd, weighed
 
 MIN_LISTS = 100  # whole ones of a kind, to learn its scales rather than keep those there are
@@ -43,9 +44,8 @@ def learn_scales(
         pairs = pairs.take(pairs.whole[pairs.lost])
     scales: dict[str, Mapping[str, Scale]] = {}
     few = []
-    for asked in (Asked(has, facts) for facts in (True, False) for has in MODALITIES):
-        view = seen(pairs, asked, weights)
-        lists = _Lists.of(pairs, view, asked)
+    for asked in every_kind():
+        lists = _Lists.of(pairs, of_kind(pairs, asked, weights))
         if len(lists.posts) < MIN_LISTS or len(lists.true) < MIN_TRUE:
             few.append(f"scales of {asked.kind}")
             unlearnt = dict.fromkeys((ANY, *FILTERS), UNLEARNT)
@@ -56,7 +56,7 @@ def learn_scales(
         own = lists.best(_scale(lists.different, slope, level))
         by = dict.fromkeys((ANY, *FILTERS), own)
         for only in FILTERS:
-            view = seen(pairs, replace(asked, only=only), weights)
+            view = of_kind(pairs, replace(asked, only=only), weights)
             if len(np.unique(pairs.lost[view.rows])) >= MIN_LISTS:
                 true = view.told[pairs.same[view.rows]]
                 within = _within(_different(pairs, view), true, np.ones(len(true)), slope)
@@ -73,8 +73,7 @@ def unit_scales(different: LabelledPairs, likely: LabelledPairs, weights: Calibr
     that of these and of pairs that are likely the same, each as often as its weight says. Of a
     filter, those of all where no different pair passes; UNLEARNT where none can be asked so."""
     scales = {}
-    for facts, part in product((True, False), MODALITIES):
-        asked = Asked(part, facts)
+    for asked in every_kind():
         every = _scale(_different(different, seen(different, asked, weights)), 1.0, 0.0)
         by = dict.fromkeys((ANY, *FILTERS), every)
         for only in FILTERS:
@@ -109,9 +108,9 @@ def crowds(different: LabelledPairs, weights: Calibration) -> float:
     lists = len(different.lost_ids)
     weight = different.weight / different.weight.min()
     halves: list[tuple[Float64, Float64, Float64, Float64]] = []  # a rate's, and what it should say
-    for facts, part in product((True, False), MODALITIES):
-        view = seen(different, Asked(part, facts), weights)
-        scale = weights.scale(Asked(part, facts).kind)
+    for told, part in product((ALL, ()), MODALITIES):  # those that tell some facts lie between
+        asked = Asked(part, told)
+        view, scale = seen(different, asked, weights), weights.scale(asked.kind)
         evidence, lost = scale.evidence(view.told), different.lost[view.rows]
         posts = weight[view.rows]
         each = posts * np.where(evidence >= FLOOR, np.minimum(np.exp(evidence), CAP), 0.0)
@@ -155,12 +154,10 @@ class _Lists:
     different: Float64
 
     @classmethod
-    def of(cls, pairs: LabelledPairs, view: Seen, asked: Asked) -> "_Lists":
-        """Of lost posts that tell what is asked; every found post is among their pairs."""
-        lost = pairs.lost[view.rows]
-        kept = (view.bare == (not asked.facts))[lost]
-        rows, told = view.rows[kept], view.told[kept]
-        _, at = np.unique(lost[kept], return_inverse=True)
+    def of(cls, pairs: LabelledPairs, view: Seen) -> "_Lists":
+        """Of lost posts whose every found post is among their pairs."""
+        rows, told = view.rows, view.told
+        _, at = np.unique(pairs.lost[rows], return_inverse=True)
         weight, same = pairs.weight[rows], pairs.same[rows]
         posts = np.bincount(at, weight)
         here = np.bincount(at[same], minlength=len(posts)) > 0

@@ -4,19 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from matching_spark.domain.facts import TOPICS, Topic
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.knn.similarity import Float64, Index, Mask
+from matching_spark.knn.similarity import Float64, Index
 from matching_spark.score import components
-from matching_spark.score.calibration import (
-    ANY,
-    MODALITIES,
-    Calibration,
-    Modality,
-    limit_name,
-    places,
-)
+from matching_spark.score.calibration import Calibration
 from matching_spark.score.components import COSINES, Cosine, Part
+from matching_spark.score.kinds import ALL, ANY, MODALITIES, TOLD, Modality, kind_name, places
 
 PAIRS_AT_ONCE = 500_000  # with all their components in float64
 
@@ -25,50 +21,64 @@ PAIRS_AT_ONCE = 500_000  # with all their components in float64
 class Asked:
     """What the queries of lists tell, and what they are filtered by.
 
-    has: of photo and words. facts: whether they tell the lost post's. only: the fact whose word
-    they are filtered by, ANY for none; it tells then no post from another.
+    has: of photo and words. told: of what they tell the facts of the lost post. only: the fact
+    whose word they are filtered by, ANY for none; it tells then no post from another.
     """
 
     has: Modality = "both"
-    facts: bool = True
+    told: tuple[Topic, ...] = ALL
     only: str = ANY
 
     @property
     def kind(self) -> str:
-        return limit_name(self.has, not self.facts)
+        return kind_name(self.has, self.told)
+
+
+def every_kind() -> list[Asked]:
+    """Queries of every one of QUERY_KINDS, without a filter."""
+    return [Asked(part, told) for told in TOLD for part in MODALITIES]
 
 
 @dataclass(frozen=True)
 class Seen:
     """The pairs that such lists hold: their places, (m,) ascending, and their ln L by the weights
-    alone, (m,): log-odds without the prior. bare: (lost,) whether a query tells not when or where.
+    alone, (m,): log-odds without the prior. kinds: (lost,) of what kind each query is.
     """
 
     rows: Index
     told: Float64
-    bare: Mask
+    kinds: npt.NDArray[np.str_]
 
 
 def seen(pairs: LabelledPairs, asked: Asked, calibration: Calibration) -> Seen:
     """Of lost posts that have a part to ask by, and the word of the filter."""
-    of = masked(pairs, asked.has, asked.facts)
+    of = masked(pairs, asked.has, asked.told)
     kept = np.ones(len(pairs), bool)
     silent = [] if asked.only == ANY else [asked.only]
     for name in silent:
-        telling = np.array([bool(getattr(each, name)) for each in pairs.facts], bool)
-        kept = (pairs.values[name] == 1) & telling[pairs.lost]
+        word = np.array([bool(getattr(each, name)) for each in pairs.facts], bool)
+        kept = (pairs.values[name] == 1) & word[pairs.lost]
         of.values[name] = np.full(len(pairs), np.nan, np.float32)
     rows = np.flatnonzero(kept)
     told = evidence(of if len(rows) == len(pairs) else of.take(rows), calibration)
-    bare = [not (asked.facts and each.placed(silent)) for each in pairs.facts]
+    topics = (tuple(t for t in each.told(silent) if t in asked.told) for each in pairs.facts)
+    kinds = np.array([kind_name(asked.has, of_query) for of_query in topics], np.str_)
     there = ~np.isnan(told)
-    return Seen(rows[there], told[there], np.array(bare, bool))
+    return Seen(rows[there], told[there], kinds)
 
 
-def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> LabelledPairs:
-    """The pairs as a query of this modality sees them; without `facts` it knows no more."""
+def of_kind(pairs: LabelledPairs, asked: Asked, calibration: Calibration) -> Seen:
+    """The same of the lists alone whose queries tell all of that, and no less."""
+    of = seen(pairs, asked, calibration)
+    own = (of.kinds == asked.kind)[pairs.lost[of.rows]]
+    return replace(of, rows=of.rows[own], told=of.told[own])
+
+
+def masked(pairs: LabelledPairs, asked: Modality, told: tuple[Topic, ...] = ALL) -> LabelledPairs:
+    """The pairs as a query of this modality sees them, which tells facts of these topics."""
     gone = {cosine.name for cosine in COSINES if not has(asked, cosine.query)}
-    gone |= set() if facts else {fact.name for fact in components.FACTS}
+    fields = {field for topic in told for field in TOPICS[topic]}
+    gone |= {fact.name for fact in components.FACTS if fact.field not in fields}
     blank = np.full(len(pairs), np.nan, np.float32)
     return replace(pairs, values={n: blank if n in gone else v for n, v in pairs.values.items()})
 

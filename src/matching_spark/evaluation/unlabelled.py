@@ -27,8 +27,9 @@ from matching_spark.evaluation.scales import unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
-from matching_spark.score.calibration import Calibration, Weights, pattern_name
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import COSINES
+from matching_spark.score.kinds import pattern_name
 from matching_spark.score.lines import Values
 from matching_spark.score.posterior import whole
 

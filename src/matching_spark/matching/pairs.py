@@ -12,9 +12,10 @@ from matching_spark.domain.results import Pair
 from matching_spark.domain.schema import POINT
 from matching_spark.layout import photo_here
 from matching_spark.matching import decisions, matches_table
-from matching_spark.score.calibration import Calibration, limit_name, modality
+from matching_spark.score.calibration import Calibration
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
+from matching_spark.score.kinds import kind_name, modality
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals
 
 if TYPE_CHECKING:
@@ -81,10 +82,8 @@ class Judge:
 
     def _posterior(self, calibration: Calibration, row: "Row") -> Posterior:
         lost = row["lost"].asDict()
-        asked = limit_name(
-            modality(lost["image"], lost["text"]), not facts_of(lost, "lost").placed()
-        )
-        scale = calibration.scale(asked)
+        told = facts_of(lost, "lost").told()
+        scale = calibration.scale(kind_name(modality(lost["image"], lost["text"]), told))
         each = [scale.evidence(told) for told in row["of_list"]]
         above = [told for told in each if told >= FLOOR]
         others = Rivals.of(max(self._there, len(each)), above, scale.keen)

@@ -21,76 +21,33 @@ import numpy as np
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters, Kind
-from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import ModelError
-from matching_spark.knn.similarity import Index, Mask
+from matching_spark.knn.similarity import Index
 from matching_spark.score import components
+from matching_spark.score.earlier import upgraded
+from matching_spark.score.kinds import (
+    ANY,
+    DATED,
+    FILTERS,
+    MODALITIES,
+    PATTERNS,
+    QUERY_KINDS,
+    Modality,
+    pattern,
+    pattern_name,
+)
 from matching_spark.score.lines import Points, Values, added, added_one, points_of
-from matching_spark.score.posterior import UNLEARNT, Scale
+from matching_spark.score.posterior import Scale
 from matching_spark.score.readable import ascending, between, pretty
 
 Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
-Modality = Literal["image", "text", "both"]
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
-FORMAT = 4  # of the calibration file
-FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
+FORMAT = 5  # of the calibration file
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
 FAINTEST = -700.0  # log-odds: below -745 a probability is 0 in float64
-FILTERS = tuple(OF_FACTS)  # facts that are filters too
-DATED = "dated"
 # What JSON that is no calibration ends in.
 _AMISS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-
-
-def modality(image: bool, text: bool) -> Modality:
-    """What of a photo and words a query or a post has. Raises ValueError when it has neither."""
-    if not image and not text:
-        raise ValueError("neither a photo nor words")
-    return "both" if image and text else "image" if image else "text"
-
-
-def places(image: Mask, text: Mask) -> Index:
-    """(n,) `modality` of each of n posts as its place in MODALITIES; -1 for neither."""
-    out = np.full(len(image), -1)
-    for i, t in ((True, False), (False, True), (True, True)):
-        out[(image == i) & (text == t)] = MODALITIES.index(modality(i, t))
-    return out
-
-
-def limit_name(asked: Modality, bare: bool) -> str:
-    """Under which name the thresholds of such queries stand."""
-    return f"{asked} bare" if bare else asked
-
-
-LIMITS = tuple(limit_name(asked, bare) for bare in (False, True) for asked in MODALITIES)
-ANY = "any"  # no filter
-
-
-def pattern_name(query: Modality, post: Modality, facts: bool) -> str:
-    """Which model a pair is scored by: photos weigh more where nothing else is known."""
-    return f"{query}-{post}" if facts else f"{query}-{post} bare"
-
-
-PATTERNS = tuple(
-    pattern_name(query, post, facts)
-    for facts in (True, False)
-    for query in MODALITIES
-    for post in MODALITIES
-)
-
-
-def sides(values: Mapping[str, float]) -> tuple[Modality, Modality]:
-    """What the query and the post of a pair have, by the components that it has."""
-    there = [each for each in components.COSINES if each.name in values]
-    query, post = {each.query for each in there}, {each.post for each in there}
-    return modality("image" in query, "text" in query), modality("image" in post, "text" in post)
-
-
-def pattern(values: Mapping[str, float]) -> str:
-    """The pattern of a pair, by the components that it has."""
-    return pattern_name(*sides(values), any(each.name in values for each in components.FACTS))
 
 
 @dataclass(frozen=True)
@@ -158,7 +115,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights by pattern, for the vectors of one model; what is by LIMITS is a kind of query.
+    """Weights by pattern, for the vectors of one model; what is by QUERY_KINDS is a kind of query.
 
     prior: the log-odds that a pair is true which is in every pattern's intercept. thresholds: the
     least score worth showing. scales: what a pair's log-odds are worth in a list, by the kind of
@@ -312,13 +269,7 @@ class Calibration:
     def from_json(cls, text: str | bytes, where: str) -> "Calibration":
         """Raises ModelError, naming `where`, when it is no calibration that this version reads."""
         try:
-            content = json.loads(text)
-            if content["format"] == 1:
-                content |= _of_format_1(content["learnt"])
-            if content["format"] == 2:
-                content |= _since(3, content["scales"], alike=content["alike"], keen=1.0)
-            if content["format"] == 3:
-                content |= _since(4, content["scales"], hidden=0.0, usual=1.0)
+            content = upgraded(json.loads(text))
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
             patterns = {
@@ -333,11 +284,11 @@ class Calibration:
             return cls(
                 str(content["model"]),
                 patterns,
-                thresholds={n: between(content["thresholds"][n], 0, 1) for n in LIMITS},
+                thresholds={n: between(content["thresholds"][n], 0, 1) for n in QUERY_KINDS},
                 prior=between(content["prior"], -SUREST, SUREST),
                 scales={
                     kind: {only: _scale(content["scales"][kind][only]) for only in (ANY, *FILTERS)}
-                    for kind in LIMITS
+                    for kind in QUERY_KINDS
                 },
                 passes={n: between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
                 days=ascending(content["days"]),
@@ -347,25 +298,6 @@ class Calibration:
             raise ModelError(
                 f"{where} is no calibration ({error}); `matching-spark calibrate` makes one"
             ) from None
-
-
-def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
-    """What format 1 did not say. Its pairs were of one true post among those found; that filters
-    pass all, that posts below are as likely as any, and that what looks alike says nothing of what
-    else does, makes nothing surer than it was."""
-    return {
-        "format": FORMAT,
-        "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
-        "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), vars(UNLEARNT))),
-        "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
-        "days": [-30.0, 90.0],
-    }
-
-
-def _since(said_by: int, scales: Mapping[str, Any], **said: float) -> dict[str, Any]:
-    """What the format before did not say, the same of all kinds of query."""
-    now = {kind: {only: {**of, **said} for only, of in by.items()} for kind, by in scales.items()}
-    return {"format": said_by, "scales": now}
 
 
 def sigmoid(x: float) -> float:

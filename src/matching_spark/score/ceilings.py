@@ -13,15 +13,10 @@ from functools import cache, lru_cache, partial
 import numpy as np
 
 from matching_spark.knn.similarity import MARGIN, Float32, Float64, Index, Metric, from_cosine
-from matching_spark.score.calibration import (
-    MODALITIES,
-    Calibration,
-    Modality,
-    Weights,
-    pattern_name,
-)
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.coded import Joined, Told
 from matching_spark.score.components import COSINES
+from matching_spark.score.kinds import MODALITIES, Modality, pattern_name
 from matching_spark.score.lines import Points, added
 
 CELLS = 1 << 11  # of cosines from -1 to 1: a line rises by some 0.02 in one

@@ -10,7 +10,7 @@ To add a fact: one entry of FACTS.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -63,24 +63,19 @@ class Cosine:
         return f"{self.query}-{self.post}"
 
 
-class Ask(NamedTuple):
-    """What a person may be asked for: a field of Facts, and the question in words."""
-
-    field: str
-    words: Nouns
-
-
 @dataclass(frozen=True)
 class Fact:
     """One fact that both sides may tell.
 
-    knots: where its line bends. rule: its values. rising: more of it never speaks against a pair;
-    falling: nor less of it. told: the English noun with the value. stem: of the Korean verb that
-    says the value of the noun, or of the pair where the noun is ''. assumed: its line where too few
-    pairs show one: (value, log-odds), values ascending. asks: how a person is asked for it.
+    field: of Facts. knots: where its line bends. rule: its values. rising: more of it never speaks
+    against a pair; falling: nor less of it. told: the English noun with the value. stem: of the
+    Korean verb that says the value of the noun, or of the pair where the noun is ''. assumed: its
+    line where too few pairs show one: (value, log-odds), values ascending. asks: how a person is
+    asked for it.
     """
 
     name: str
+    field: str
     nouns: Nouns
     knots: tuple[float, ...]
     rule: Comparison
@@ -89,7 +84,7 @@ class Fact:
     told: Callable[[str, float], str] = lambda noun, value: noun
     stem: Stem = _equal_or_not
     assumed: Line | None = None
-    asks: Ask | None = None
+    asks: Nouns | None = None
 
 
 Component = Cosine | Fact
@@ -201,35 +196,40 @@ ASSUMED_IDENTIFIER: Line = ((0, -6.0), (1, 9.0))
 FACTS: tuple[Fact, ...] = (
     Fact(
         "category",
+        "category",
         {"ko": "종류", "en": "kind of thing"},
         (0, 1),
         equal(CATEGORY),
-        asks=Ask("category", {"ko": "어떤 물건인가요?", "en": "What kind of thing is it?"}),
+        asks={"ko": "어떤 물건인가요?", "en": "What kind of thing is it?"},
     ),
     Fact(
+        "colour",
         "colour",
         {"ko": "색", "en": "colour"},
         (0, 1),
         equal(COLOUR),
-        asks=Ask("colour", {"ko": "무슨 색인가요?", "en": "What colour is it?"}),
+        asks={"ko": "무슨 색인가요?", "en": "What colour is it?"},
     ),
     Fact(
+        "region",
         "region",
         {"ko": "지역", "en": "region"},
         (0, 1),
         equal(REGION),
-        asks=Ask("region", {"ko": "어느 지역에서였나요?", "en": "In which region was it?"}),
+        asks={"ko": "어느 지역에서였나요?", "en": "In which region was it?"},
     ),
     Fact(
+        "place",
         "place",
         {"ko": "장소", "en": "place"},
         (0, 0.34, 0.67, 1),
         PLACE,
         stem=_place_stem,
-        asks=Ask("place", {"ko": "어디에서였나요?", "en": "Where was it?"}),
+        asks={"ko": "어디에서였나요?", "en": "Where was it?"},
     ),
     Fact(
         "kilometres",
+        "point",
         {"ko": "거리", "en": "distance"},
         (0, 0.3, 1, 3, 10, 30, 100, 300),
         KILOMETRES,
@@ -241,16 +241,18 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "days",
+        "happened_on",
         {"ko": "", "en": "date"},
         (-30, -7, -3, -1, 0, 3, 7, 14, 30, 90),
         DAYS,
         rising=False,
         told=_days_told,
         stem=_days_stem,
-        asks=Ask("happened_on", {"ko": "언제였나요?", "en": "On which day was it?"}),
+        asks={"ko": "언제였나요?", "en": "On which day was it?"},
     ),
     Fact(
         "identifier",
+        "identifiers",
         {"ko": "고유번호", "en": "identifying number"},
         (0, 1),
         IDENTIFIERS,

@@ -177,6 +177,11 @@ class Posterior:
         _, _, none, all_ = self._weights
         return none / all_ if self.rivals.posts else 1.0
 
+    def not_here_beside(self, first: float) -> float:
+        """The same, and no more than the likeliest post leaves, whose probability is `first`: of a
+        few posts below FLOOR it may be far likelier than the mean that they enter by."""
+        return min(self.not_here, 1 - first)
+
     def probability(self, told: float) -> float:
         """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
         by its number only, is weighed as those above are: where that is more than the mean of those

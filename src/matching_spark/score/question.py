@@ -20,9 +20,10 @@ from matching_spark.domain.results import Question
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.knn.similarity import Float64
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Modality, pattern_name
+from matching_spark.score.calibration import Calibration
 from matching_spark.score.comparisons import Listed
 from matching_spark.score.components import Fact, Language
+from matching_spark.score.kinds import Modality, pattern_name
 from matching_spark.score.lines import added
 
 WEEK = 7  # days between a loss and its find that most have fewer of
@@ -68,10 +69,10 @@ def questions(
     listed = Listed(facts)
     probability = np.array([post.probability for post in posts])
     for fact in components.FACTS:
-        if fact.asks is None or getattr(query, fact.asks.field):
+        if fact.asks is None or getattr(query, fact.field):
             continue
-        answers, often = _answers(fact.asks.field, query, facts)
-        told = [replace(query, **{fact.asks.field: answer}) for answer in answers]
+        answers, often = _answers(fact.field, query, facts)
+        told = [replace(query, **{fact.field: answer}) for answer in answers]
         values = fact.rule.block(told, listed) if answers else None
         if values is None:
             continue
@@ -84,8 +85,8 @@ def questions(
         likely = dict(zip(answers, given @ probability, strict=True))
         named = [a for a in answers if isinstance(a, str) and a != ELSEWHERE]
         yield Question(
-            fact.asks.field,
-            fact.asks.words[language],
+            fact.field,
+            fact.asks[language],
             tuple(sorted(named, key=lambda answer: -likely[answer])),
             round(information(probability, given, often), 3),
         )

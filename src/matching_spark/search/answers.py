@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.results import Match, Question
-from matching_spark.score.calibration import sides
 from matching_spark.score.components import Language
+from matching_spark.score.kinds import sides
 from matching_spark.score.question import Candidate, worth_asking
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import SearchOptions
@@ -33,9 +33,11 @@ def answers(request: Request, outcome: SearchOutcome, options: SearchOptions) ->
         if not outcome.complete:
             out.append(Answer(tuple(map(_of_a_part, told)), None, nothing=False, question=None))
             continue
-        nothing = not told if of is None else of.not_here >= options.costs.absent
+        first = max((match.probability or 0.0 for match in told), default=0.0)
+        not_here = None if of is None else of.not_here_beside(first)
+        nothing = not told if not_here is None else not_here >= options.costs.absent
         question = question_of(query, told, request, options.language) if options.ask else None
-        out.append(Answer(told, None if of is None else of.not_here, nothing, question))
+        out.append(Answer(told, not_here, nothing, question))
     return out
 
 

@@ -13,15 +13,9 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import SAME, Float32, Float64, Metric, floor_of
 from matching_spark.score import components
-from matching_spark.score.calibration import (
-    FILTERS,
-    Calibration,
-    Modality,
-    limit_name,
-    log_odds,
-    modality,
-)
+from matching_spark.score.calibration import Calibration, log_odds
 from matching_spark.score.components import Cosine, Part
+from matching_spark.score.kinds import FILTERS, Modality, kind_name, modality
 from matching_spark.score.posterior import COSTS, HERE, Costs
 
 
@@ -93,7 +87,7 @@ class Scoring:
         if self.threshold is not None:
             return self.threshold
         if self.calibration is not None:
-            return self.calibration.thresholds[limit_name(query.has, query.facts.bare)]
+            return self.calibration.thresholds[kind_name(query.has, query.facts.told())]
         if self.metric != "cosine" or query.has == "both":
             return None
         return self.card[0 if query.has == "image" else 1]

@@ -24,10 +24,11 @@ from matching_spark.knn.similarity import (
     VectorSet,
     from_cosine,
 )
-from matching_spark.score.calibration import Calibration, limit_name, places, sigmoid
+from matching_spark.score.calibration import Calibration, sigmoid
 from matching_spark.score.coded import Told
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare_all, compare_pairs
 from matching_spark.score.explain import explain
+from matching_spark.score.kinds import kind_name, places
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.beside import Beside
@@ -201,17 +202,14 @@ def _scales(
     queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
 ) -> tuple[Float64, Float64]:
     """(q,) the slope and the level of each query's lists; the queries have the same parts."""
-    placed = [query.facts.placed(silent) for query in queries]
-    kinds = [limit_name(queries[0].has, bare) for bare in (True, False)]
-    of = [calibration.scale(kind, silent) for kind in kinds]
-    at = np.array(placed, np.int64)
-    return np.array([each.slope for each in of])[at], np.array([each.level for each in of])[at]
+    kinds = [kind_name(query.has, query.facts.told(silent)) for query in queries]
+    of = {kind: calibration.scale(kind, silent) for kind in {*kinds}}
+    return np.array([of[k].slope for k in kinds]), np.array([of[k].level for k in kinds])
 
 
 def scale_of(query: QueryItem, calibration: Calibration, silent: frozenset[str]) -> Scale:
     """Of the list of a query, filtered by the silent facts."""
-    placed = query.facts.placed(silent)
-    return calibration.scale(limit_name(query.has, not placed), silent)
+    return calibration.scale(kind_name(query.has, query.facts.told(silent)), silent)
 
 
 def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | None]:
