@@ -59,7 +59,7 @@ def test_which_threshold_is_whose() -> None:
     assert [asked.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [0.4] * 3
     euclidean = Scoring("euclidean", card=(0.7, 0.2))
     assert [euclidean.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [None] * 3
-    limits = {**WEIGHTS.thresholds, "image": 0.3, "image bare": 0.6}
+    limits = {**WEIGHTS.thresholds, "image where when": 0.3, "image bare": 0.6}
     fused = Scoring(calibration=replace(WEIGHTS, thresholds=limits))
     told = Facts(region="서울", happened_on=dt.date(2026, 11, 1))
     assert fused.threshold_for(QueryItem(V, facts=told)) == 0.3
