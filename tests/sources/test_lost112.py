@@ -17,8 +17,10 @@ from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.operations.ingest import Source, ingest
-from matching_spark.operations.portal import PORTAL
+from matching_spark.operations.portal import PORTAL, Days
+from matching_spark.operations.portal import Portal as Nightly
 from matching_spark.operations.warehouse import made
+from matching_spark.progress import Silent
 from matching_spark.setting_groups import Lost112
 from matching_spark.sources.lost112_api import Lost112Api
 from matching_spark.sources.lost112_photos import check_address, with_photos
@@ -338,3 +340,32 @@ def test_a_nightly_ingest(
     assert kept["F1-1"] == 1
     assert run() == (0, 2, 0)
     assert states() == was | closed | {"L1": "withdrawn"}
+
+
+def test_what_is_closed_while_the_portal_is_asked_stays_so(
+    spark: SparkSession, clip: ClipModel, portal: Portal, tmp_path: Path
+) -> None:
+    """To ask of a hundred posts takes a minute: one is claimed at the desk then, one is erased."""
+    mine = Settings(table=str(tmp_path / "table"), lost112=settings(portal))
+    table, another = made(mine, clip, spark), made(mine, clip, spark)
+    day = dt.date(2026, 11, 3)
+    posts = [Post(f"F{i}-1", "found", title="지갑", happened_on=day) for i in (1, 2, 3)]
+    ingest_posts(posts, table, clip, rules=Rules(PORTAL))
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, what: str) -> None:
+            said.append(what)
+
+    def answering(asked: Asked) -> Answer:
+        another.set_status(["F1-1"], "claimed")
+        another.delete(["F2-1"])
+        return Answer(answer(detail=True))
+
+    with serving(answering) as url:
+        mine.lost112.base_url = url
+        of_days = Nightly(mine, "found", Days(SINCE, UNTIL), Seen())
+        of_days.close_unlisted(table, Told())
+    states = {r["post_id"]: r["status"] for r in table.frame().collect()}
+    assert states == {"F1-1": "claimed", "F3-1": "withdrawn"}
+    assert said == ["1 posts closed as withdrawn: the portal has closed them"]

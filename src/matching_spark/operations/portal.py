@@ -47,15 +47,16 @@ class Portal:
         return self._api.posts(self._days.first, self._days.last, self._kind, self._seen)
 
     def close_unlisted(self, table: PostsTable, progress: Progress) -> None:
-        """Close what the portal has closed, or lists no more; all that it lists has been read."""
-        table.refresh()  # what was closed meanwhile is not closed again, as something else
+        """Close what the portal has closed, or lists no more; all that it lists has been read. What
+        somebody else closes or erases while the portal is asked stays so."""
+        table.refresh()
         states: dict[Status, list[str]] = {}
         unlisted = self._open(table) - self._api.listed
         for post_id, status in self._api.closed(sorted(unlisted), self._seen):
             states.setdefault(status, []).append(post_id)
         for status, ids in states.items():
-            table.set_status(ids, status)
-            progress.say(f"{len(ids)} posts closed as {status}: the portal has closed them")
+            if closed := table.set_status(ids, status, was="open"):
+                progress.say(f"{closed} posts closed as {status}: the portal has closed them")
 
     def _open(self, table: PostsTable) -> set[str]:
         """The ids of the portal's posts of its days that the table still calls open."""
