@@ -291,6 +291,7 @@ WRONG: dict[str, list[dict[str, object]]] = {
         {"embed_dim": None},
         {"embed_dim": "many"},
         {"embed_dim": -1},
+        {"embed_dim": True},
         {"text_cfg": [1]},
         {"text_cfg": {"context_length": None}},
         {"text_cfg": {"context_length": 10**30}},
@@ -300,8 +301,12 @@ WRONG: dict[str, list[dict[str, object]]] = {
         {"size": [3, 64, 64]},
         {"size": {"shortest_edge": 64}},
         {"size": "64"},
+        {"size": [True, 64]},
         {"size": 1_000_000},
         {"mean": [0.5, 0.5]},
+        {"mean": "0.5"},
+        {"mean": True},
+        {"std": [0.5, "0.5", 0.5]},
         {"std": [0, 0.5, 0.5]},
         {"std": float("nan")},
         {"fill_color": "black"},
@@ -335,7 +340,10 @@ def test_one_number_of_a_size_and_of_colours_is_all_of_them() -> None:
     np.testing.assert_array_equal(one(photo), Preprocess.of(all_of, "cfg.json")(photo))
 
 
-@pytest.mark.parametrize("card", [[1], {"thresholds": 1}, {"thresholds": {"image-image": "high"}}])
+CARDS = ([1], *({"thresholds": of} for of in (1, {"image-image": "high"}, {"image-image": True})))
+
+
+@pytest.mark.parametrize("card", CARDS)
 def test_a_threshold_that_is_none_is_named(card: object, folder: Path) -> None:
     changed(folder / "config.json", matching_spark=card)
     with pytest.raises(ModelError, match=r"config\.json: .*(matching_spark|thresholds)"):

@@ -235,11 +235,18 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"thresholds": {}}, "'image'"),
         ({"thresholds": dict.fromkeys(QUERY_KINDS, float("nan"))}, "nan is not between 0 and 1"),
         ({"prior": 10**400}, "too large"),
+        ({"prior": "0.5"}, "'0.5' is not a number"),
+        ({"days": [True, 2]}, "True is not a number"),
     ):
         with pytest.raises(ModelError, match=says):
             Calibration.from_json(json.dumps(json.loads(text) | change), "x")
     with pytest.raises(ModelError, match=r"x is no calibration .* makes one"):
         Calibration.from_json("{", "x")
+    for odd in ({"intercept": True}, {"points": {"place": [["0", 0], [1, 1]]}}):
+        held = json.loads(text)
+        held["patterns"]["both-both"] |= odd
+        with pytest.raises(ModelError, match="is not a number"):
+            Calibration.from_json(json.dumps(held), "x")
     # A probability that is 1 in float64 would be shared by many: their order would say nothing.
     sure = json.loads(text)
     for intercept in (SUREST + 1, FAINTEST - 1, math.nan, -math.inf):

@@ -19,6 +19,7 @@ from matching_spark.embed import digests, hub
 from matching_spark.embed.preprocess import Preprocess, photo_pixels
 from matching_spark.embed.tokens import Tokens
 from matching_spark.errors import ModelError
+from matching_spark.guard.numbers import is_number
 from matching_spark.knn.similarity import Float32, unit
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class ClipModel:
         value = hub.part(ours, "thresholds", where).get(pair)
         if value is None:
             return None
-        if not isinstance(value, int | float) or not -1 <= value <= 1:  # nor what is no number
+        if not (is_number(value) and -1 <= value <= 1):  # nor NaN
             raise ModelError(f"{where}: thresholds.{pair} {value!r} is not a cosine")
         return float(value)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from matching_spark.errors import ModelError
+from matching_spark.guard.numbers import is_number
 from matching_spark.http_client import heeded
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def part(config: Mapping[str, Any], name: str, where: object) -> dict[str, Any]:
 def number(config: Mapping[str, Any], name: str, where: object) -> int:
     """How long something is. Raises ModelError."""
     value = config.get(name)
-    if not isinstance(value, int) or not 1 <= value <= MOST:
+    if not (is_number(value) and isinstance(value, int) and 1 <= value <= MOST):
         raise ModelError(f"{where}: {name} {value!r} is not a whole number from 1 to {MOST:,}")
     return value
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from matching_spark.errors import ModelError
+from matching_spark.guard.numbers import is_number, number
 from matching_spark.knn.similarity import Float32
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Preprocess:
             red, green, blue = _whole(config.get("fill_color", 0), 3, 0, 255)
             out = cls(
                 (height, width),
-                np.broadcast_to(np.asarray(config["mean"], np.float32), 3),
-                np.broadcast_to(np.asarray(config["std"], np.float32), 3),
+                _of_colours(config["mean"]),
+                _of_colours(config["std"]),
                 config.get("interpolation") or "bicubic",
                 config.get("resize_mode") or "shortest",
                 (red, green, blue),
@@ -128,10 +129,17 @@ class Preprocess:
         return image.crop((left, top, left + width, top + height))
 
 
+def _of_colours(value: object) -> Float32:
+    """(3,) of numbers, or of one for all of them. Raises ValueError for anything else."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    return np.broadcast_to(np.array([number(each) for each in numbers], np.float32), 3)
+
+
 def _whole(value: object, count: int, least: int, most: int) -> list[int]:
     """So many whole numbers, or one for all of them. Raises ValueError for anything else."""
     numbers = value if isinstance(value, list | tuple) else [value] * count
-    fine = [each for each in numbers if isinstance(each, int) and least <= each <= most]
+    whole = [each for each in numbers if is_number(each) and isinstance(each, int)]
+    fine = [each for each in whole if least <= each <= most]
     if not len(fine) == len(numbers) == count:
         raise ValueError(f"{value!r} is not {count} whole numbers from {least} to {most}, or one")
     return fine

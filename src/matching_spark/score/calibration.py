@@ -22,6 +22,7 @@ import numpy as np
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters, Kind
 from matching_spark.errors import ModelError
+from matching_spark.guard.numbers import number
 from matching_spark.knn.similarity import Index
 from matching_spark.score import components
 from matching_spark.score.earlier import upgraded
@@ -274,7 +275,7 @@ class Calibration:
                 raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
             patterns = {
                 name: Weights(
-                    float(each["intercept"]),
+                    number(each["intercept"]),
                     {c: points_of(points) for c, points in each["points"].items()},
                 )
                 for name, each in content["patterns"].items()

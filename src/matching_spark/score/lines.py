@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matching_spark.guard.numbers import number
+
 Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
 Values = npt.NDArray[np.floating[Any]]  # of whatever shape, one number too
 
 
 def points_of(values: Sequence[Sequence[float]]) -> Points:
     """A line as a file has it. Raises ValueError."""
-    points = tuple((float(x), float(y)) for x, y in values)
+    points = tuple((number(x), number(y)) for x, y in values)
     if not points or any(b[0] <= a[0] for a, b in pairwise(points)):
         raise ValueError("points are not in ascending order")
-    if not all(math.isfinite(number) for point in points for number in point):
+    if not all(math.isfinite(each) for point in points for each in point):
         raise ValueError("points hold a number that is not finite")
     return points
 

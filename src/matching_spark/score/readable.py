@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from matching_spark.guard.numbers import number
+
 
 def between(value: Any, least: float, most: float) -> float:
-    if not least <= (number := float(value)) <= most:
+    if not least <= (told := number(value)) <= most:
         raise ValueError(f"{value} is not between {least:g} and {most:g}")
-    return number
+    return told
 
 
 def ascending(values: Sequence[Any]) -> tuple[float, ...]:
