@@ -64,11 +64,18 @@ def test_what_is_read_as_cp949_and_is_no_korean_is_told(
     """Of which many lines can be read so: they were posts of hangul that nobody wrote."""
     lines = [f"{at},{word}" for at, word in enumerate(words.split())]
     file = tmp_path / "posts.csv"
-    file.write_bytes("\n".join(["post_id,title", *lines]).encode(encoding))
-    with pytest.raises(InputError, match="save it as UTF-8"):
-        read(file, kind="lost")
-    file.write_bytes("post_id,title\n1,金 지갑 ㅠㅠ\n2,검정 가방\n".encode("cp949"))
-    assert [post.title for post in read(file, kind="lost")[0]] == ["金 지갑 ㅠㅠ", "검정 가방"]
+    for some in (lines, lines[:4]):
+        file.write_bytes("\n".join(["post_id,title", *some]).encode(encoding))
+        with pytest.raises(InputError, match="save it as UTF-8"):
+            read(file, kind="lost")
+
+
+@pytest.mark.parametrize(
+    "title", ["金 지갑 ㅠㅠ", "검정 가방", "洪吉童 지갑", "뷁 인형", "ＬＧ", "★ 15㎝ ①"]
+)
+def test_few_letters_of_korean_are_read(title: str, tmp_path: Path) -> None:
+    (tmp_path / "posts.csv").write_bytes(f"post_id,title\n1,{title}\n".encode("cp949"))
+    assert [post.title for post in read(tmp_path / "posts.csv", kind="lost")[0]] == [title]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 Particle = Literal["은/는", "이/가", "을/를", "과/와", "으로/로"]
@@ -30,6 +32,14 @@ def with_particle(word: str, particle: Particle) -> str:
 def polite(stem: str) -> str:
     """A verb's stem with its end: 비슷하 비슷합니다, 다르 다릅니다, 않 않습니다."""
     return f"{stem}습니다" if _final(stem) else f"{stem[:-1]}{chr(ord(stem[-1]) + _BIEUP)}니다"
+
+
+@cache
+def usual_in_korean() -> frozenset[str]:
+    """The syllables that names of things and places here have: 655 of 11,172."""
+    folders = map(files, ("matching_spark.domain", "matching_spark.domain.sentences"))
+    lists = (each for folder in folders for each in folder.iterdir() if each.name.endswith(".txt"))
+    return frozenset(c for each in lists for c in each.read_text("utf-8") if "가" <= c <= "힣")
 
 
 def _final(word: str) -> int | None:
