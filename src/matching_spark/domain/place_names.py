@@ -185,7 +185,7 @@ class PlaceNames:
         """Whether the words stand side by side in a name, or are spelt as some of one in the other
         letters: Gangnam is of 강남역, and 강남역 of Gangnam Station."""
         words = run.split()
-        if self._words.issuperset(words) and (len(words) == 1 or self._written(f" {run} ")):
+        if self.words.issuperset(words) and (len(words) == 1 or self._written(f" {run} ")):
             return True
         return bool(self._by_spelling.find(run).some)
 
@@ -203,7 +203,7 @@ class PlaceNames:
     def whole(self, run: str) -> bool:
         """Whether they are a name, or spelt as one in the other letters is; two syllables of Hangul
         may be any word."""
-        if self.exactly(run):
+        if run in self.wholes:
             return True
         return len(run) > 2 and bool(self._by_spelling.find(run).whole)
 
@@ -211,14 +211,6 @@ class PlaceNames:
         """Whether its first word is that of a name, but for the region: 동성로 of 대구 동성로."""
         word = run.split()[0]
         return len(word) > 2 and word in self._first
-
-    def leads(self, word: str) -> bool:
-        """Whether a name of several words begins with the word."""
-        return word in self._leading
-
-    def exactly(self, run: str) -> bool:
-        """Whether they are a name as the table writes it."""
-        return run in self._wholes
 
     def spaced(self, run: str) -> str:
         """The two words of a name that are written as one, or ''."""
@@ -235,19 +227,11 @@ class PlaceNames:
         said = name + "".join(kinds()[kind].split("/")[0] for kind in of_kinds)
         return said if self.have(said) else ""
 
-    def word(self, run: str) -> bool:
-        """Whether it is a word of a name."""
-        return run in self._words
-
-    def may_begin(self, word: str) -> bool:
-        """Whether a word of a name has its first letters."""
-        return word[:2] in self._begun
-
     def chain(self, run: str) -> bool:
         """Whether it has branches, and is none: 이마트 of 이마트 왕십리점, in either letters."""
         said = latin(run)
         known = run in self._chains or (said and said.text in self._chains_in_latin)
-        return bool(known) and not self.exactly(run)
+        return bool(known) and run not in self.wholes
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
@@ -260,22 +244,25 @@ class PlaceNames:
         return any(part in names for names in self._of.values())
 
     @cached_property
-    def _wholes(self) -> frozenset[str]:
+    def wholes(self) -> frozenset[str]:
+        """The names as the table writes them."""
         return frozenset(self._plain)
 
     @cached_property
-    def _words(self) -> frozenset[str]:
+    def words(self) -> frozenset[str]:
+        """The words of names."""
         return frozenset(word for name in self._plain for word in name.split())
 
     @cached_property
-    def _begun(self) -> frozenset[str]:
-        return frozenset(word[:2] for word in self._words)
+    def begun(self) -> frozenset[str]:
+        """The first two letters of the words of names."""
+        return frozenset(word[:2] for word in self.words)
 
     @cached_property
     def _opened(self) -> frozenset[str]:
         """What the first two syllables of words in Hangul begin with, in Latin letters; of two
         letters only where that is all."""
-        spelt = {each for two in self._begun for each in spellings(two) if len(two) == 2}
+        spelt = {each for two in self.begun for each in spellings(two) if len(two) == 2}
         return frozenset(each[:end] for each in spelt for end in range(3, len(each))) | spelt
 
     @cached_property
@@ -288,7 +275,8 @@ class PlaceNames:
         return frozenset[str]().union(*map(spellings, self._chains))
 
     @cached_property
-    def _leading(self) -> frozenset[str]:
+    def leading(self) -> frozenset[str]:
+        """The first words of names of several."""
         return frozenset(words[0] for name in self._plain if len(words := name.split(None, 1)) > 1)
 
     @cached_property

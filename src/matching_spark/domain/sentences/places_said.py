@@ -153,7 +153,7 @@ def _whole(
     """A name of several words that begins at words[first], one of them a word of something else, or
     with more than a space between: Sokcho Express Bus Terminal, 양산 실내체육관, Terminal 2, lobby.
     """
-    if not names.leads(words[first].text):
+    if words[first].text not in names.leading:
         return None
     for last in range(min(first + RUN, len(words)) - 1, first, -1):
         run = words[first : last + 1]
@@ -166,7 +166,7 @@ def _whole(
         head = " ".join(word.text for word in run[:-1])
         for stem, located, tail in _stems(words[last], 1):
             name = f"{head} {stem}"
-            if names.exactly(name) and (located or not tail or re.fullmatch(_COPULA, tail)):
+            if name in names.wholes and (located or not tail or re.fullmatch(_COPULA, tail)):
                 end = words[last].start + len(stem)
                 found = PlaceSaid(name, first, last, end, not tail)
                 return _with_more(found, words, taken) if found.open else found
@@ -199,7 +199,7 @@ def _longest(
             alone = named and alone_before and _beside(words, last, last + 1, taken)
             within = not tail and words[last].joined and _within(words[last + 1 : last + 4])
             apart = tells(run, whole) and not names.chain(run) and not (is_town(run) and not whole)
-            if (apart or (is_line(run) and names.exactly(run))) and (
+            if (apart or (is_line(run) and run in names.wholes)) and (
                 located
                 or (alone and (not tail or re.fullmatch(_COPULA, tail)))
                 or (within and (whole or (named and words[last].hangul)))
@@ -251,12 +251,12 @@ def _joined(
 ) -> PlaceSaid | None:
     """A word of a name that is written as two: 여수 엑스포역 of 여수엑스포역."""
     this, after = words[first], words[first + 1] if first + 1 < len(words) else None
-    if after is None or not (this.joined and this.hangul and names.may_begin(this.text)):
+    if after is None or not (this.joined and this.hangul and this.text[:2] in names.begun):
         return None
     for stem, _, tail in _stems(after, 1):
         run = this.text + stem
         named = stem not in generic() and _NAMED.fullmatch(run)
-        if names.word(run) and tells(run, False) and (named or names.whole(run)):
+        if run in names.words and tells(run, False) and (named or names.whole(run)):
             said = PlaceSaid(run, first, first + 1, after.start + len(stem), not tail)
             return _with_more(said, words, taken) if not tail else said
     return None

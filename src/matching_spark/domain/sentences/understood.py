@@ -68,7 +68,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     found = things_said(words)
     coloured = {at for at, word in enumerate(words) if colour_said(word)}
     known = _at(each for each in found if each.role != "where") | coloured
-    known -= {at for at in known if is_line(words[at].text) and places.exactly(words[at].text)}
+    known -= {at for at in known if is_line(words[at].text) and words[at].text in places.wholes}
     if named := in_names(words, places, _at(found) | coloured):
         found = things_said(words, named)
     heads = lost_among(found, words)
