@@ -6,7 +6,7 @@ A row that cannot be taken is counted and listed with its reason.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching_spark.domain.dates import FORMS, KST, LATEST, NO_DAY, OLDEST, parse_lost_on
+from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.posts import (
     CONTROL,
     FREE_TEXT,
@@ -39,7 +40,6 @@ from matching_spark.ingest.vector_files import Task, batches, open_file
 from matching_spark.knn.similarity import unit
 from matching_spark.shards.arrow import PHOTO, arrow_fields
 
-EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows: most of them tell the dimension
 # Any bytes can be read as float32. But of a model's own numbers 3 in a million are so small beside

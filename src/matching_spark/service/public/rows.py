@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching_spark.domain.districts import district
+from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
@@ -28,7 +29,7 @@ OPEN = Filters(kind="found", status="open")  # what the public may find
 UNSORTED = "물건"  # what has no category is searched by this word
 OFFICE = ("kept_at", "kept_phone", "source_url")  # no search compares them, and none gives them
 WORDS = ("subcategory", "title", "description", IDENTIFIERS)
-_LAST_DAY = (dt.date.max - dt.date(1970, 1, 1)).days
+_LAST_DAY = (dt.date.max - EPOCH).days
 _THURSDAY = 3  # of day 0, the first of 1970, with Monday as 0
 
 
