@@ -254,6 +254,13 @@ def test_what_people_write_is_escaped() -> None:
     assert "<script>alert" not in render(found, "en", "", NOW)
 
 
+@pytest.mark.parametrize("told", [Told(), Told(place="강남역"), Told(place="x", day=NOW.date())])
+def test_a_day_and_a_place_are_asked_for_where_they_are_not_told(told: Told) -> None:
+    html = render(ResultsPage(asked="a", told=told, nothing=True), "ko", "", NOW)
+    assert words.say("result.try", "ko") in html
+    assert (words.say("result.tell", "ko") in html) == (not (told.day and told.place))
+
+
 def test_a_form_says_where_it_comes_from() -> None:
     """With a page's no-referrer, browsers would send `Origin: null`: service.headers says it."""
     assert 'name="referrer"' not in (TEMPLATES / "base.html").read_text("utf-8")
