@@ -389,6 +389,7 @@ def samples() -> dict[str, Page]:
             full=True,
         ),
         "office_search-deep": OfficeSearchPage(**office, hits=(), deep=True),
+        "office_search-like": OfficeSearchPage(**office, like=things(1)[0], hits=()),
         "office_search-start": OfficeSearchPage(**office, wrong={"photo": "long", "words": "long"}),
         "office_search-none": OfficeSearchPage(**office | {"here": ""}, asked="Zm9v", hits=()),
         "office_search-short": OfficeSearchPage(**office, hits=(), complete=False),

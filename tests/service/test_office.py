@@ -72,8 +72,10 @@ def test_a_search_of_the_office_goes_on_where_more_fits(
     english = browser.post(unescape(switch), data=form | {"lang": "en"})
     page = browser.get(similar_url(lost.post.post_id)).text
     (more,) = re.findall(r'href="([^"]*more[^"]*)"', page)
-    for answer in (asked, english, browser.get(unescape(more))):
-        assert answer.text.count('class="id"') == most + 1
+    similar = browser.get(unescape(more))
+    assert f'data-copy="{lost.post.post_id}"' in similar.text, "what they are like"
+    for answer, beside in ((asked, 0), (english, 0), (similar, 1)):
+        assert answer.text.count('class="id"') == most + 1 + beside
         assert 'more=yes">' not in answer.text.partition('id="answer"')[2]
 
 

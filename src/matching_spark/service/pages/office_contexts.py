@@ -242,10 +242,12 @@ class Hit:
 class OfficeSearchPage(OfficePage):
     """GET and POST /office/search. hits: None before anything was asked; searched, seconds: posts
     compared, and how long it took; complete: all were. full: as many are told as are at most, and
-    others may fit, too. deep: no more can be asked for. asked: a photo that was searched by."""
+    others may fit, too. deep: no more can be asked for. asked: a photo that was searched by. like:
+    the post that was."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()
+    like: Thing | None = None
     asked: str = ""
     hits: tuple[Hit, ...] | None = None
     searched: int = 0

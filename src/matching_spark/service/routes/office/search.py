@@ -12,7 +12,7 @@ from matching_spark.errors import PhotoError
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
 from matching_spark.service.pages.contexts import Told
-from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
+from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Thing, Wanted
 from matching_spark.service.pages.render import similar_url
 from matching_spark.service.people.shown import because
 from matching_spark.service.posts.asks import Asked
@@ -35,10 +35,10 @@ class SearchPages(OfficeRoutes):
         if not post:
             page = OfficeSearchPage(**self._office(request, "/office/search"))
             return self._of.page(request, page)
-        kind = "found" if self._of.desk.known(post).post.kind == "lost" else "lost"
-        query, here = Query(post_id=post), similar_url(post, bool(more))
-        wanted = Wanted(kind=cast(Any, kind))
-        return self._searched(request, wanted, query, more=bool(more), here=here)
+        stored = self._of.desk.known(post)
+        kind = "found" if stored.post.kind == "lost" else "lost"
+        wanted, like = Wanted(kind=cast(Any, kind)), self._thing(stored)
+        return self._searched(request, wanted, Query(post_id=post), more=bool(more), like=like)
 
     def search(self, request: Request, fields: Fields) -> Response:
         """Without the public's limits: every kind, state and field."""
@@ -69,7 +69,7 @@ class SearchPages(OfficeRoutes):
         lang: str = "",
         asked: str = "",
         more: bool = False,
-        here: str = "",
+        like: Thing | None = None,
     ) -> Response:
         began = time.perf_counter()
         where = Filters(
@@ -93,9 +93,11 @@ class SearchPages(OfficeRoutes):
                 hits.append(
                     Hit(thing=self._thing(stored), likely=likely, why=because(match, language))
                 )
+        here = similar_url(like.post_id, more) if like else ""
         page = OfficeSearchPage(
             **self._office(request, here),
             wanted=wanted,
+            like=like,
             asked=asked,
             hits=tuple(hits),
             searched=result.searched,
