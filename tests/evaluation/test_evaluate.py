@@ -206,7 +206,7 @@ def test_a_truth_that_is_off(tmp_path: Path) -> None:
         read_truth(str(file))
     file.write_text(yes.replace('"a"', f'"{apart}"'))
     assert read_truth(str(file)) == {"지갑.jpg": {"b": True}}
-    for text in (f"{yes}\n{no}\n", f"\ufeff{no}\r\n\r\n{yes}\r\n"):
+    for text in (f"{yes}\n{no}\n", f"{yes}\r{no}", f"\ufeff{no}\r\n\r\n{yes}\r\n"):
         file.write_bytes(text.encode())
         with pytest.raises(InputError, match=r"truth.jsonl:[23]: a and b cannot be both the same"):
             read_truth(str(file))

@@ -71,6 +71,15 @@ def test_jsonl_that_is_off_goes_on(tmp_path: Path) -> None:
     assert len(posts) == 1
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_end_by_any_mark(tmp_path: Path, end: str) -> None:
+    lines = [f'{{"post_id": "{each}", "title": "검정 지갑"}}' for each in "ab"]
+    (tmp_path / "posts.jsonl").write_bytes(end.join([*lines, "[1]", ""]).encode())
+    posts, rejects = read(tmp_path / "posts.jsonl", kind="found")
+    assert [post.post_id for post in posts] == ["a", "b"]
+    assert [r.source for r in rejects] == [f"{tmp_path / 'posts.jsonl'}:3"]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [

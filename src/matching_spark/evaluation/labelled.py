@@ -27,7 +27,7 @@ from matching_spark.search.request import QueryItem, cosines_of
 from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard
 from matching_spark.sources import check_file
-from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, limited
+from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, lines_of
 
 MAX_PAIRS = 8_000_000  # held at once, 70 bytes each; beyond, a sample of the different ones
 BLOCK_POSTS = 64
@@ -135,7 +135,7 @@ def read_truth(uri: str) -> Truth:
 
 def _lines(uri: str) -> Iterator[tuple[int, tuple[str, str, bool]]]:
     with storage.open_input(uri) as stream:
-        for number, line in enumerate(limited(stream.readline), 1):
+        for number, line in enumerate(lines_of(stream), 1):
             if not line.strip():
                 continue
             try:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import AnyStr, cast
+from typing import IO, cast
 
 from matching_spark import storage
 from matching_spark.domain.korean import usual_in_korean
@@ -21,7 +21,7 @@ TOO_LONG = f"the row has over {MAX_LINE:,} characters"
 LONG_LINE = f"the line has over {MAX_LINE >> 20} MB"  # of JSON
 DELIMITERS = ",\t;"
 FIRST = 20  # lines by which the delimiter is found
-ENDS = ("\n", "\r", b"\n")
+ENDS = ("\n", "\r")
 # What a file begins with: of text, its encoding; of all else, what it is.
 MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16's, which begins like it
@@ -65,7 +65,7 @@ def rows_of(uri: str, known: Callable[[list[str]], int]) -> Iterator[Record]:
     encoding = _encoding_of(uri)
     with storage.open_input(uri) as stream:
         text = io.TextIOWrapper(stream, encoding, errors=TORN, newline="")
-        lines = limited(text.readline)
+        lines = _limited(text)
         first = list(islice(lines, FIRST))
 
         def names(delimiter: str) -> tuple[int, int]:
@@ -75,12 +75,19 @@ def rows_of(uri: str, known: Callable[[list[str]], int]) -> Iterator[Record]:
         yield from _records(chain(first, lines), max(DELIMITERS, key=names))
 
 
-def limited(readline: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
-    """Lines; of one over MAX_LINE its beginning alone, which is over it by one."""
-    while line := readline(MAX_LINE + 1):
+def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines, by whatever mark they end; of one over MAX_LINE its beginning alone, which is over it
+    by one."""
+    # As Latin-1 each byte is a letter.
+    for line in _limited(io.TextIOWrapper(stream, "latin-1", newline="")):
+        yield line.encode("latin-1")
+
+
+def _limited(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(MAX_LINE + 1):
         part = line
-        while len(part) > MAX_LINE and part[-1:] not in ENDS:
-            part = readline(MAX_LINE + 1)
+        while len(part) > MAX_LINE and part[-1] not in ENDS:
+            part = text.readline(MAX_LINE + 1)
         yield line
 
 
@@ -100,12 +107,10 @@ def _encoding_of(uri: str) -> str:
     decoded = dict.fromkeys(("utf-8-sig", "cp949"), 0)
     lines = letters = usual = 0
     with storage.open_input(uri) as stream:
-        # As Latin-1 each byte is a letter: lines end by every mark by which they end when read.
-        for line in limited(io.TextIOWrapper(stream, "latin-1", newline="").readline):
-            if line.isascii() or len(line) > MAX_LINE:  # cut, perhaps in the middle of a letter
+        for raw in lines_of(stream):
+            if raw.isascii() or len(raw) > MAX_LINE:  # cut, perhaps in the middle of a letter
                 continue
             lines += 1
-            raw = line.encode("latin-1")
             for encoding in decoded:
                 with suppress(UnicodeDecodeError):
                     raw.decode(encoding)

@@ -31,7 +31,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.guard.each_once import each_once
 from matching_spark.sources import delimited, workbook
-from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, Record, check_text, limited
+from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, Record, check_text, lines_of
 from matching_spark.sources.folder import ENDINGS, LINKED
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, shifted, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
@@ -83,7 +83,7 @@ def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
         raise InputError(f"{uri} is {encoding.upper()}, and JSON is UTF-8: save it so")
     missing, begun = set(absent([], sheet.own)), False
     with storage.open_input(uri) as stream:
-        for number, raw in enumerate(limited(stream.readline), 1):
+        for number, raw in enumerate(lines_of(stream), 1):
             where = f"{uri}:{number}"
             if not raw.strip():
                 continue
