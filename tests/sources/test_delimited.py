@@ -235,6 +235,20 @@ def test_a_text_that_is_kept_from_a_spreadsheet_is_itself(tmp_path: Path, cell: 
     assert post.post_id == post.title == ("=0007" if "'" in cell else "0007")
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_whole_number_with_a_fraction_is_no_id(tmp_path: Path, name: str) -> None:
+    """As pandas writes it: beside the same post by its own number it would be another."""
+    ids = ["1.0", "20261101001.0", "1.5", "1.0.0", "v1.0"]
+    rows = [f'{{"post_id": "{each}", "title": "x"}}' for each in ids]
+    if name == "a.csv":
+        rows = ["post_id,title", *(f"{each},x" for each in ids)]
+    (tmp_path / name).write_text("\n".join(rows))
+    posts, rejects = read(tmp_path / name, kind="found")
+    assert [post.post_id for post in posts] == ids[2:]
+    assert [(r.post_id, r.reason) for r in rejects] == [(each, "bad-id") for each in ids[:2]]
+    assert "write it as 20261101001, in pandas" in rejects[1].detail
+
+
 def test_a_number_that_a_spreadsheet_has_shortened_is_no_id(tmp_path: Path) -> None:
     """All ids of a day would be one."""
     short = ["2.02611E+11", "2E+15", "2.0261101e15"]

@@ -46,6 +46,7 @@ _SPREAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*$)")
 ONE_EACH = "and each has to be an object of its own: `jq -c '.[]'` writes a list so"
 # As a spreadsheet writes a long number into CSV, and a workbook one of more digits than it keeps.
 SHORTENED = re.compile(r"\d(?:\.\d+E\+?|E\+)\d{2,}", re.I)
+FLOAT = re.compile(r"\d+\.0")  # as pandas writes whole numbers of which one cell is empty
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
 _SEVERAL = re.compile("|".join(["[;\n]", *(rf"(?<={re.escape(e)})," for e in ENDINGS)]), re.I)
 
@@ -300,6 +301,9 @@ def _check_id(post_id: str, said: object) -> None:
     if SHORTENED.fullmatch(post_id):
         remedy = "format its cell as text, then fill it in"
         raise _Bad("bad-id", f"{post_id} is a number that a spreadsheet has shortened: {remedy}")
+    if FLOAT.fullmatch(post_id):
+        remedy = f"write it as {post_id[:-2]}, in pandas by dtype=str where it is read"
+        raise _Bad("bad-id", f"{post_id} is a whole number with a fraction: {remedy}")
 
 
 def _degrees(value: object) -> object:
