@@ -130,6 +130,45 @@ def test_what_another_ingest_brings_meanwhile_is_as_if_it_had_been_there(
     ]
 
 
+def test_what_another_ingest_brings_while_vectors_come_is_as_if_it_had_been_there(
+    tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above; what the file has twice is rejected once."""
+    uri = str(tmp_path / "t")
+
+    def take(ids: str, source: str = "desk", **columns: str) -> Report:
+        file = tmp_path / f"{ids}.parquet"
+        vectors = np.eye(8)[["abcd".index(each) for each in ids]]
+        write_vectors(file, [*ids], vectors, **{n: [v] * len(ids) for n, v in columns.items()})
+        return ingest_vectors(str(file), uri, spark, "found", Hadoop(), own=Rules(source))
+
+    take("cd", title="지갑", place="서울역")
+    real, done = PostsTable.commit, list[Report]()
+
+    def commit(of: PostsTable, write: Callable[[], object]) -> None:
+        monkeypatch.setattr(PostsTable, "commit", real)
+        done.append(take("b", "station", title="우산"))
+        done.append(take("ac", colour="파랑", place="강남역"))
+        real(of, write)
+
+    monkeypatch.setattr(PostsTable, "commit", commit)
+    report = take("abcdd", colour="파랑")
+    assert [counts(each) for each in done] == [(1, 0, 0, 0), (1, 1, 0, 0)]
+    assert counts(report) == (0, 1, 2, 2)
+    assert [(r.post_id, r.reason) for r in report.rejects] == [
+        ("d", "duplicate-id"),
+        ("b", "id-taken"),
+    ]
+    held = rows(PostsTable.open(uri, spark, Hadoop()))
+    assert (held["b"]["title"], held["b"]["source"]) == ("우산", "station")
+    said = {i: (held[i]["title"], held[i]["place"], held[i]["colour"]) for i in "acd"}
+    assert said == {
+        "a": ("", "강남역", "파랑"),
+        "c": ("지갑", "강남역", "파랑"),
+        "d": ("지갑", "서울역", "파랑"),
+    }
+
+
 def test_odd_names_and_texts_are_taken_or_named(
     table: PostsTable, clip: ClipModel, tmp_path: Path
 ) -> None:

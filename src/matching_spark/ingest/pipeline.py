@@ -30,6 +30,7 @@ from matching_spark.ingest.staging import Item, Staging, keep_still, parallel
 from matching_spark.layout import kept_sha256, photo_column_here, text_key
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
+from matching_spark.table.merging import WrittenMeanwhile
 from matching_spark.table.posts_table import PostsTable
 
 # Rejects of a part, whose post follows in the stream.
@@ -144,10 +145,6 @@ def _place(photo: str) -> str:
     return photo
 
 
-class _WrittenMeanwhile(Exception):
-    """Another writer has brought or changed some of the posts that are to be written."""
-
-
 @dataclasses.dataclass
 class _Ingest:
     """One run over the chunks of a source. embedding_s: how long photos were embedded."""
@@ -186,11 +183,11 @@ class _Ingest:
             if self.table.snapshot != at:
                 now = self._existing(sorted(ids))
                 if any(row != before.get(post_id) for post_id, row in now.items()):
-                    raise _WrittenMeanwhile
+                    raise WrittenMeanwhile
 
         try:
             self._merge(changed, before.keys(), check)
-        except _WrittenMeanwhile:
+        except WrittenMeanwhile:
             return [post for post in posts if post.post_id in ids]
         own = {sha for _, each in changed for sha in each}
         if places := {sha: path for path, sha in shas.items() if sha in own}:

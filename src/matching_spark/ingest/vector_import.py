@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial, reduce
-from itertools import chain
+from itertools import chain, count
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -35,6 +35,7 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.arrow import write_parquet
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
+from matching_spark.table.merging import WrittenMeanwhile
 from matching_spark.table.posts_table import PostsTable
 
 ROWS_AT_ONCE = 4096  # at most read and checked together: 16 MB as float64 of 512 dimensions
@@ -88,26 +89,62 @@ def ingest_vectors(  # noqa: PLR0913  (as ingest_posts, and what opens a table)
             for place in (place for each in done for place in each.lists):
                 with storage.open_input(place) as lines:
                     tally.rejects.extend(lines)
-            files = [file for each in done for file in each.files]
-            if files:
-                rows, there = read_parquet(spark, files), None
-                table.refresh()  # to stage them took its time
-                table.check_model(model)
+            if any(each.files for each in done):
                 tally.accepted = sum(each.rows for each in done)
-                if table.snapshot is not None:
-                    first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
-                    there = table.frame().where(F.col("post_id").between(first, last))
-                    rows = _all_over(spark, done, there)
-                rows = _each_once(rows, source, tally)
-                if there is not None:
-                    if not own.replace:
-                        rows = _of_its_own(rows, there, source, own.source, tally)
-                    rows = _without_same(rows, there, storage.join(folder, "changed"), tally)
-                if tally.accepted:
-                    table.upsert(rows, own.source)
+                _take_in(table, done, source, folder, own, tally)
     finally:
         storage.remove(folder)
     return replace(tally.report(table, model, start), unknown=dict(seen.unknown))
+
+
+def _take_in(
+    table: PostsTable,
+    done: list[Staged],
+    source: str,
+    folder: str,
+    own: over.Rules,
+    tally: Tally,
+) -> None:
+    """Take in what was staged, but for what is rejected or the same. Where others wrote some of it
+    meanwhile nothing is: what is left is looked at again."""
+    model, spark = table.model, table.session
+    staged = read_parquet(spark, [file for each in done for file in each.files])
+    left: DataFrame | None = None  # ids
+    for tries in count():
+        table.refresh()  # to stage them took its time
+        table.check_model(model)
+        rows, there, at = staged, None, table.snapshot
+        if at is not None:
+            first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+            there = table.frame().where(F.col("post_id").between(first, last))
+            rows = _all_over(spark, done, there)
+        # What is there twice was counted at the first look.
+        rows = _each_once(rows, source, Tally() if tries else tally)
+        if left is not None:
+            rows = rows.join(left, "post_id", "left_semi")
+        if there is not None:
+            if not own.replace:
+                rows = _of_its_own(rows, there, source, own.source, tally)
+            left = _changed(rows, there, storage.join(folder, f"changed-{tries}"), tally)
+            rows = rows.join(left, "post_id", "left_semi") if tally.skipped else rows
+        if not tally.accepted:
+            return
+        ids = rows.select("post_id") if left is None else left
+        with suppress(WrittenMeanwhile):
+            table.upsert(rows, own.source, check=partial(_check, table, ids, there, at))
+            return
+
+
+def _check(table: PostsTable, ids: DataFrame, there: DataFrame | None, at: str | None) -> None:
+    """Raise WrittenMeanwhile where others have brought or changed some of the posts since the
+    snapshot `at`, whose rows are `there`, or an erase has ended it."""
+    if table.snapshot == at:
+        return
+    now = table.frame().join(ids, "post_id", "left_semi").select("post_id", "updated_at")
+    if there is not None and at in table.snapshots:
+        now = now.join(there.select(*now.columns), now.columns, "left_anti")
+    if not now.isEmpty():
+        raise WrittenMeanwhile
 
 
 def _each_once(rows: DataFrame, source: str, tally: Tally) -> DataFrame:
@@ -175,19 +212,9 @@ def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
     )
 
 
-def _without_same(rows: DataFrame, there: DataFrame, folder: str, tally: Tally) -> DataFrame:
-    """The rows that change something; the others are skipped. folder: where their ids are put."""
-    _changed(rows, there).write.parquet(storage.for_spark(folder))
-    ids = read_parquet(rows.sparkSession, [folder])
-    count = ids.count()
-    tally.skipped = tally.accepted - count
-    tally.accepted = count
-    tally.updated = ids.join(there.select("post_id"), "post_id", "left_semi").count()
-    return rows.join(ids, "post_id", "left_semi") if tally.skipped else rows
-
-
-def _changed(rows: DataFrame, there: DataFrame) -> DataFrame:
-    """The ids of the rows that the table does not have just so already. Reads no vector."""
+def _changed(rows: DataFrame, there: DataFrame, folder: str, tally: Tally) -> DataFrame:
+    """The ids of the rows that change something; the others are skipped. Reads no vector. folder:
+    where the ids are put."""
     same = ["post_id", *(name for name in METADATA if name not in ("post_id", "status"))]
     shas = F.col("photos.sha256").alias("shas")
     old = there.select(*same, "status", shas)
@@ -196,7 +223,14 @@ def _changed(rows: DataFrame, there: DataFrame) -> DataFrame:
     joined = [new[name].eqNullSafe(old[name]) for name in (*same, "shas")]
     # A post that comes as open keeps its state.
     joined.append((new["status"] == "open") | (new["status"] == old["status"]))
-    return new.join(old, joined, "left_anti").select("post_id")
+    changed = new.join(old, joined, "left_anti").select("post_id")
+    changed.write.parquet(storage.for_spark(folder))
+    ids = read_parquet(rows.sparkSession, [folder])
+    total = ids.count()
+    tally.skipped += tally.accepted - total
+    tally.accepted = total
+    tally.updated = ids.join(there.select("post_id"), "post_id", "left_semi").count()
+    return ids
 
 
 def _stage_all(

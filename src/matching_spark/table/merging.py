@@ -30,6 +30,10 @@ class Rewound(StorageError):
     """The table no longer has the mark that a merge began from."""
 
 
+class WrittenMeanwhile(Exception):
+    """Another writer has brought or changed some of the posts that are to be written."""
+
+
 @contextmanager
 def merging(
     table: "PostsTable",
