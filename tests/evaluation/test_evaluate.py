@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 import unicodedata
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from matching_spark.domain.posts import KINDS
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, label, read_truth
 from matching_spark.evaluation.learn import learn
-from matching_spark.evaluation.lists import EVERYTHING
-from matching_spark.evaluation.metrics import Measured, evaluate, worth
+from matching_spark.evaluation.lists import EVERYTHING, lists
+from matching_spark.evaluation.metrics import Measured, curve, evaluate, of_lists, worth
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
-from matching_spark.evaluation.seen import evidence
+from matching_spark.evaluation.seen import every_kind, evidence
 from matching_spark.score.components import ASSUMED_IDENTIFIER, names
 from matching_spark.score.kinds import ALL, kind_name
+from matching_spark.score.posterior import COSTS
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
 from tests.support.labelled import whole_lists
 
@@ -181,12 +183,133 @@ def test_what_a_component_is_worth_is_what_is_lost_without_it() -> None:
         assert got[name]["low"] <= want <= got[name]["high"]
 
 
+def ranks(pairs: LabelledPairs, scores: np.ndarray) -> dict[int, float]:
+    """Of each lost post with a true pair, the place of the best one, after those of its score."""
+    out: dict[int, float] = {}
+    for lost in range(len(pairs.lost_ids)):
+        own = pairs.lost == lost
+        told = [float(s) for s in scores[own & pairs.same] if not np.isnan(s)]
+        if told:
+            out[lost] = 1 + int((scores[own & ~pairs.same] >= max(told)).sum())
+        elif (own & pairs.same).any():
+            out[lost] = np.inf
+    return out
+
+
+def shares(of: Collection[float]) -> dict[str, float]:
+    return {f"recall@{k}": float(np.mean([r <= k for r in of])) for k in (1, 5, 10)}
+
+
+def test_a_report_is_its_definitions() -> None:
+    pairs, _ = drawn(60, 30, 3)
+    groups = ["지갑"] * 8 + ["가방"] * 22 + ["우산"] * 30  # of eight nothing can be said
+    colours = ["", "검정"] * 30
+    facts = tuple(Facts(category=c, colour=k) for c, k in zip(groups, colours, strict=True))
+    lost_photo = np.random.default_rng(8).random(60) < 0.6
+    bare = ~lost_photo[pairs.lost]
+    values = {
+        name: np.where(bare & name.startswith("image"), np.float32(np.nan), of)
+        for name, of in pairs.values.items()
+    }
+    same = pairs.same & (pairs.lost % 6 > 0)  # of a sixth nobody knows where it is
+    pairs = replace(pairs, facts=facts, values=values, same=same)
+    calibration = random_calibration(7, rising=True)
+    report = evaluate(pairs, calibration, "a test")
+    image = values["image-image"]
+    words = np.where(np.isnan(values["text-image"]), values["text-text"], values["text-image"])
+    scores = {
+        "fused": 1 / (1 + np.exp(-(evidence(pairs, calibration) + calibration.prior))),
+        "image cosine": image,
+        "cosine": np.where(lost_photo[pairs.lost], image, words),
+    }
+    pictured = {int(i) for i in pairs.lost[pairs.same & ~np.isnan(image)]}
+    both = report["where_both_have_photos"]
+    assert both["lost"] == len(pictured)
+    for name, of in scores.items():
+        got = ranks(pairs, of)
+        own = [rank for lost, rank in got.items() if lost in pictured]
+        for place, want in ((report, [*got.values()]), (both, own)):
+            figures = place["scores"][name]
+            assert {k: figures[k]["value"] for k in shares(want)} == pytest.approx(shares(want))
+    for place in (report, both):
+        more = place["fused_minus_image_cosine"]["mrr"]["value"]
+        of_place = place["scores"]
+        less = of_place["image cosine"]["mrr"]["value"]
+        assert more == of_place["fused"]["mrr"]["value"] - less
+    told = ranks(pairs, scores["fused"])
+    for what, of_lost in (("category", groups), ("colour", [c or "-" for c in colours])):
+        groups_of = {}
+        for name in set(of_lost):
+            mine = [rank for lost, rank in told.items() if of_lost[lost] == name]
+            if len(mine) >= 10:
+                groups_of[name] = {"lost": len(mine), **shares(mine)}
+        assert report["by"][what] == groups_of
+    assert len(report["by"]["category"]) == 2
+    for at in (*report["curve"], *curve(pairs, scores["fused"], [2.0])):
+        reached = scores["fused"] >= at["threshold"]
+        true = int((reached & pairs.same).sum())
+        assert at["pairs"] == reached.sum()
+        precision = true / reached.sum() if reached.any() else 1.0
+        assert at["precision"] == pytest.approx(precision)
+        assert at["recall"] == pytest.approx(true / pairs.same.sum())
+
+
+def test_figures_of_lists_are_their_definitions() -> None:
+    pairs, _ = drawn(80, 12, 3)
+    pairs = replace(pairs, same=pairs.same & (pairs.lost % 4 > 0))  # the thing of a quarter is away
+    calibration = random_calibration(7, rising=True)
+    got = lists(pairs, calibration, 0.7)
+    told = evidence(pairs, calibration)
+    place = ranks(pairs, told)
+    assert got.place.tolist() == [place.get(lost, np.inf) for lost in range(80)]
+    assert got.absent.tolist() == [lost not in place for lost in range(80)]
+    best = [a + int(np.argmax(told[a:b])) for a, b in pairs.runs()]
+    assert got.right.tolist() == pairs.same[best].tolist()
+    here = ~got.absent
+    figures = got.figures()
+    assert (figures["lists"], figures["here"]) == (80, here.sum())
+    assert figures["recall@1"] == pytest.approx(got.right[here].mean())
+    assert figures["recall@10"] == pytest.approx((got.place[here] <= 10).mean())
+    for name, said, true in (
+        ("first", got.first, got.right),
+        ("not_here", got.not_here, got.absent),
+    ):
+        tenth = np.minimum(np.floor(said * 10), 9)
+        bins = []
+        for b in sorted(set(tenth)):
+            mine = tenth == b
+            bins.append((b / 10, (b + 1) / 10, mine.sum(), said[mine].mean(), true[mine].mean()))
+        assert [tuple(each.values()) for each in figures[name]["bins"]] == bins
+        error = sum(abs(mean - share) * many / 80 for *_, many, mean, share in bins)
+        assert figures[name]["expected_calibration_error"] == pytest.approx(error)
+    report = of_lists([pairs], calibration, 0.7)["queries"]
+    for asked in every_kind():
+        of, told_of = lists(pairs, calibration, 0.7, asked), report[asked.kind]
+        for name, least in (("propose", COSTS.propose), ("ask", COSTS.ask)):
+            reached = of.first >= least
+            right = of.right[reached].mean() if reached.any() else None
+            band = {"from": least, "lists": reached.sum(), "right": right}
+            assert told_of["bands"][name] == band
+        for at in told_of["nothing"]:
+            nothing = 1 - of.not_here <= at["bound"]
+            assert at["absent"] == nothing[of.absent].mean()
+            assert at["here"] == nothing[~of.absent].mean()
+
+
 def test_a_truth_that_is_off(tmp_path: Path) -> None:
     file = tmp_path / "truth.jsonl"
     for text, says in (
         ("", "has no pair"),
         ('{"lost_id": "a"}', "truth.jsonl:1 is no .lost_id, found_id, same.: 'found_id'"),
         ('{"lost_id": "a", "found_id": "b", "same": 1}', "same is true or false"),
+        ('{"lost_id": 7, "found_id": "b", "same": true}', "ids are text"),
+        ('{"lost_id": "a", "found_id": null, "same": true}', "of what is not here, false"),
+        ('{"lost_id": "a", "found_id": " ", "same": false}', "that is not here is null"),
+        (
+            '{"lost_id": "a", "found_id": "b", "same": true}\n'
+            '{"lost_id": "a", "found_id": null, "same": false}',
+            "truth.jsonl:2: a cannot be both here and not here",
+        ),
         (
             '{"lost_id": "a", "found_id": "b", "same": true, "same": false}',
             "truth.jsonl:1 .* it has 'same' twice",
