@@ -13,7 +13,6 @@ from typing import Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from matching_spark.errors import UsageError
 from matching_spark.knn.codes import encode, quiet_of
 from matching_spark.knn.int8_products import MOST_NUMBERS, Int8, usable
 from matching_spark.knn.matmul import Float32 as Float32
@@ -69,12 +68,10 @@ def _pair_scores(a: Float64, of_a: Float64, b: Float64, metric: Metric) -> Float
     if metric == "cosine":
         b *= a
         return np.asarray(b.sum(axis=1) / np.sqrt(of_a * of_b))
-    if metric == "euclidean":
-        b /= np.sqrt(of_b)[:, None]
-        b -= a / np.sqrt(of_a)[..., None]
-        b *= b
-        return np.asarray(1.0 / (1.0 + np.sqrt(b.sum(axis=1))))
-    raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
+    b /= np.sqrt(of_b)[:, None]
+    b -= a / np.sqrt(of_a)[..., None]
+    b *= b
+    return np.asarray(1.0 / (1.0 + np.sqrt(b.sum(axis=1))))
 
 
 def from_cosine(cosines: Float32, metric: Metric) -> tuple[Float32, float]:
