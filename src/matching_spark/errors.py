@@ -124,6 +124,11 @@ def listed(faults: Iterable[object]) -> str:
     return f"{len(lines)} settings are wrong:{''.join(lines)}"
 
 
+def unknown(name: str, value: str, choices: Iterable[str]) -> str:
+    """What is said of a word that is none of a few."""
+    return f"{name} {value!r} is not known; choose one of: {', '.join(choices)}"
+
+
 def meant(said: str, names: Collection[str]) -> str:
     """A question: which of some dotted names was meant, by its last word, else by all of it."""
     last = {each.rpartition(".")[2] for each in names}

@@ -14,7 +14,7 @@ from matching_spark.domain.dates import parse_date
 from matching_spark.domain.personal import public
 from matching_spark.domain.points import Point, point_of
 from matching_spark.domain.vocabulary import set_words
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, unknown
 
 Kind = Literal["lost", "found"]
 Status = Literal["open", "claimed", "withdrawn", "expired"]
@@ -161,7 +161,7 @@ def seoul_today() -> dt.date:
 def check(name: str, value: str | None, choices: Collection[str]) -> None:
     """Raise InputError that lists the valid choices unless `value` is None, empty or valid."""
     if value and value not in choices:
-        raise InputError(f"{name} {value!r} is not known; choose one of: {', '.join(choices)}")
+        raise InputError(unknown(name, value, choices))
 
 
 def check_there(post_ids: Collection[str], known: Collection[str], where: str) -> None:
@@ -231,11 +231,8 @@ def checked(post: Post) -> Post:
         said = f"its id is empty, over {MAX_ID} characters, or has control characters"
         raise InputError(said, argument="id")
     for name, choices in (("kind", KINDS), ("status", STATUSES)):
-        if getattr(post, name) not in choices:
-            said = (
-                f"{name} {getattr(post, name)!r} is not known; choose one of: {', '.join(choices)}"
-            )
-            raise InputError(said, argument=name)
+        if (value := getattr(post, name)) not in choices:
+            raise InputError(unknown(name, value, choices), argument=name)
     try:
         day = parse_date(post.happened_on)
     except InputError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from matching_spark.domain.personal import public
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, unknown
 
 NOT_SHOWN = "a number, not shown"
 MOST_SHOWN = 200  # characters of a word that is noted
@@ -64,9 +64,7 @@ class Vocabulary:
         if not said:
             return said
         if not (word := self.find(said)):
-            raise InputError(
-                f"{self.name} {said!r} is not known; choose one of: {', '.join(self.words)}"
-            )
+            raise InputError(unknown(self.name, said, self.words))
         return word
 
     @cached_property

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from matching_spark.domain.posts import CONTROL, KINDS, MAX_ID, Kind, Status
-from matching_spark.errors import InputError, StorageError
+from matching_spark.errors import InputError, StorageError, unknown
 
 Verdict = Literal["confirmed", "rejected", "unsure"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -277,4 +277,4 @@ def _word(name: str, value: str) -> None:
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{name} {value[:80]!r} is not known; choose one of: {', '.join(choices)}")
+        raise InputError(unknown(name, value[:80], choices))

@@ -17,7 +17,7 @@ from matching_spark.domain.personal import public
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
-from matching_spark.errors import InputError, UsageError
+from matching_spark.errors import InputError, UsageError, unknown
 from matching_spark.knn.similarity import METRICS, Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Score
 from matching_spark.score.components import Language
@@ -192,9 +192,7 @@ class SearchOptions:
         if self.threshold is not None and not -math.inf < self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold} is none: no score is more than 1")
         if self.metric not in METRICS:
-            raise UsageError(
-                f"metric {self.metric!r} is not known; choose one of: {', '.join(METRICS)}"
-            )
+            raise UsageError(unknown("metric", self.metric, METRICS))
         if self.nprobe is not None and self.nprobe < 1:
             raise UsageError(f"nprobe is {self.nprobe}; it must be 1 or more, or None for all")
         check("score", self.score, SCORES)
