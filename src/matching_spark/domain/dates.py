@@ -141,11 +141,14 @@ def _of_number(text: str, epoch: dt.datetime) -> dt.date:
     raise ValueError
 
 
+def month_of(said: str) -> int:
+    """The number of a month that is told by it, or as one of MONTHS."""
+    return MONTHS.index(said) + 1 if said in MONTHS else int(said)
+
+
 def _of_parts(parts: dict[str, Any]) -> dt.date:
     """The day of a pattern's groups."""
-    month = parts["month"]
-    number = MONTHS.index(month) + 1 if month in MONTHS else int(month)
-    day = dt.date(int(parts["year"]), number, int(parts["day"]))
+    day = dt.date(int(parts["year"]), month_of(parts["month"]), int(parts["day"]))
     zone, offset = parts.get("zone"), parts.get("offset")
     hour = int(parts["hour"] or 0)
     if hour > 24 or int(parts["minute"] or 0) > 59 or int(parts.get("second") or 0) > 60:

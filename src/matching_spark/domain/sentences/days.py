@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from re import Match
 
-from matching_spark.domain.dates import HOLIDAYS, MONTHS
+from matching_spark.domain.dates import HOLIDAYS, MONTHS, month_of
 from matching_spark.domain.sentences.days_denied import of_another
 
 A_YEAR = 365  # days that a weekday or a day of the month is looked for
@@ -106,21 +106,16 @@ def _none(found: Match[str], today: dt.date) -> list[dt.date]:
 
 def _full(found: Match[str], today: dt.date) -> list[dt.date]:
     year = int(found["year"])
-    return [dt.date(year + 2000 * (year < 100), _month(found), int(found["day"]))]
+    return [dt.date(year + 2000 * (year < 100), month_of(found["month"]), int(found["day"]))]
 
 
 def _of_year(found: Match[str], today: dt.date) -> list[dt.date]:
     before = 0 if found["year"] in ("올해", "this year") else 1
-    return [dt.date(today.year - before, _month(found), int(found["day"]))]
-
-
-def _month(found: Match[str]) -> int:
-    month = found["month"]
-    return MONTHS.index(month) + 1 if month in MONTHS else int(month)
+    return [dt.date(today.year - before, month_of(found["month"]), int(found["day"]))]
 
 
 def _day_of_year(found: Match[str], today: dt.date) -> list[dt.date]:
-    return _last_such(_month(found), int(found["day"]), today)
+    return _last_such(month_of(found["month"]), int(found["day"]), today)
 
 
 def _last_such(month: int, day: int, today: dt.date) -> list[dt.date]:
