@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from matching_spark.domain.dates import parse_lost_on
-from matching_spark.domain.posts import Kind, Status, clean
+from matching_spark.domain.posts import MAX_ID, MAX_TEXT, Kind, Status, clean
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Vocabulary
 from matching_spark.errors import InputError
 from matching_spark.journal.events import Verdict
@@ -84,14 +84,14 @@ def _listed(of: Vocabulary) -> tuple[AfterValidator, object]:
     return AfterValidator(word), told
 
 
-Text = Annotated[str, Field(max_length=20_000)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Word = Annotated[str, Field(max_length=200)]
 Photo = Annotated[
     str, Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64")
 ]
 PostId = Annotated[str, AfterValidator(clean)]  # as posts have it: a Mac names a file otherwise
-Id = Annotated[PostId, Field(min_length=1, max_length=512)]
-Cursor = Annotated[  # of two ids of 512 characters at most
+Id = Annotated[PostId, Field(min_length=1, max_length=MAX_ID)]
+Cursor = Annotated[  # of two ids of MAX_ID characters at most
     str, Field(max_length=8192, description="of the answer before, for what comes next")
 ]
 Day = Annotated[dt.date, BeforeValidator(_day)]
