@@ -1,13 +1,14 @@
 """All lost x found: brute force's pairs, kept exactly, also when only what is new is computed."""
 
 import datetime as dt
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from matching_spark import Filters, PostsTable, Query, SearchOptions, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
@@ -184,3 +185,33 @@ def test_a_pair_has_the_probability_that_a_search_for_its_lost_post_tells(
     for of_lost, result in zip(told.values(), found, strict=True):
         assert len(of_lost) == 30
         assert of_lost == pytest.approx({m.post_id: m.probability for m in result.matches})
+
+
+def test_of_two_runs_at_once_one_adds_the_pairs(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts, uri = Posts(seed=8), str(tmp_path / "t")
+    ingest(posts.draw("lost", [0, 1]) + posts.draw("found", list(range(6))), uri, spark, tmp_path)
+    compare, lock = Matcher.pairs, PostsTable.writing
+    done: list[tuple[int, int, int]] = []
+
+    def run() -> None:
+        engine = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache())
+        report = matches_table.update(engine.matcher(MatchRules(K, 0.0, any_category=True)))
+        done.append((report.pairs, report.added, report.removed))
+
+    def pairs(matcher: Matcher) -> DataFrame:
+        monkeypatch.setattr(Matcher, "pairs", compare)
+        monkeypatch.setattr(PostsTable, "writing", writing)
+        return compare(matcher)
+
+    def writing(table: PostsTable) -> AbstractContextManager[None]:
+        monkeypatch.setattr(PostsTable, "writing", lock)
+        run()
+        return lock(table)
+
+    monkeypatch.setattr(Matcher, "pairs", pairs)
+    run()
+    total = done[0][0]
+    assert total > 0
+    assert done == [(total, total, 0), (total, 0, 0)]

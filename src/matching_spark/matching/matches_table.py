@@ -48,40 +48,43 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
     # these are worked out anew, from the same snapshots.
     pairs = pairs.persist()
     try:
-        return _stored(matcher, pairs, existing, name, since)
+        return _stored(matcher, pairs, name, since)
     finally:
         pairs.unpersist()
 
 
-def _stored(
-    matcher: Matcher, pairs: DataFrame, existing: DataFrame, name: str, since: str | None
-) -> MatchReport:
-    """Make the table hold the pairs in place of the existing ones. name: in Spark SQL."""
-    unchanged = pairs.join(existing.select(*KEYS, "rank", "score"), [*KEYS, "rank", "score"])
-    total, before, same = pairs.count(), existing.count(), unchanged.count()
-    report = MatchReport(
-        table=matcher.table.uri,
-        model=matcher.table.model,
-        snapshot=matcher.table.snapshot,
-        pairs=total,
-        added=total - pairs.join(existing.select(KEYS), KEYS).count() if before else total,
-        removed=existing.join(pairs.select(KEYS), KEYS, "left_anti").count() if before else 0,
-        full=since is None,
-    )
-    if same < max(total, before) or (since is None and not before):
+def _stored(matcher: Matcher, pairs: DataFrame, name: str, since: str | None) -> MatchReport:
+    """Make the table hold the pairs in place of those that it has. name: in Spark SQL."""
+    total = pairs.count()  # they are worked out before others wait
+    # No erase comes between the look and the commit, nor another match, whose pairs would count as
+    # added twice.
+    with matcher.table.writing():
+        existing = kept(matcher)
+        unchanged = pairs.join(existing.select(*KEYS, "rank", "score"), [*KEYS, "rank", "score"])
+        before, same = existing.count(), unchanged.count()
+        report = MatchReport(
+            table=matcher.table.uri,
+            model=matcher.table.model,
+            snapshot=matcher.table.snapshot,
+            pairs=total,
+            added=total - pairs.join(existing.select(KEYS), KEYS).count() if before else total,
+            removed=existing.join(pairs.select(KEYS), KEYS, "left_anti").count() if before else 0,
+            full=since is None,
+        )
+        if same == max(total, before) and (before or since is not None):
+            return report
         first_seen = existing.select(*KEYS, F.col("run_at").alias("seen"))
         rows = pairs.join(first_seen, KEYS, "left").withColumn(
             "run_at", F.coalesce("seen", "run_at")
         )
         stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
         stamped = f"snapshot-property.{MATCHED}", json.dumps(stamp, ensure_ascii=False)
-        with matcher.table.writing():  # no erase comes between the look and the commit
-            rows, erased, looked = _still_there(matcher, rows)
-            whole = rows.select(*existing.columns).writeTo(name)
-            if not erased:  # else it is not what a run of that snapshot gives: the next one is full
-                whole = whole.option(*stamped)
-            whole.overwrite(F.lit(True))
-        side_tables.end_gone(matcher.table, looked, lambda: _named(matcher))
+        rows, erased, looked = _still_there(matcher, rows)
+        whole = rows.select(*existing.columns).writeTo(name)
+        if not erased:  # else it is not what a run of that snapshot gives: the next one is full
+            whole = whole.option(*stamped)
+        whole.overwrite(F.lit(True))
+    side_tables.end_gone(matcher.table, looked, lambda: _named(matcher))
     return report
 
 
