@@ -44,7 +44,10 @@ def test_a_journal_is_merged_as_it_was_written(
     half, begun = (uploads(str(mine.service.journal)) / f".{n}.tmp" for n in "ab")
     for each in (half, begun):  # of a service that was killed, and of one that writes
         each.write_bytes(b"half of a photo")
-    os.utime(half, (0, 0))
+    left, just_sent = photo(mine, "white"), photo(mine, "grey")  # of no post; of one that comes
+    photos = uploads(str(mine.service.journal))
+    for each in (half, photos / f"{left}.jpg"):
+        os.utime(each, (0, 0))
     write(journal, clip, post("s-1", "검정 지갑"), photos=[red])
     write(journal, clip, post("s-2", "파란 가방"))
     write(journal, clip, post("s-1", "빨간 지갑"), 2, [red, blue], "edit")
@@ -68,6 +71,44 @@ def test_a_journal_is_merged_as_it_was_written(
     for sha in (red, blue):
         assert Path(kept_photo(table.photos, sha)).is_file()
     assert (half.exists(), begun.exists()) == (False, True)
+    assert {path.stem for path in photos.glob("*.jpg")} == {red, blue, just_sent}
+    assert [*Path(mine.table, "staging").rglob("*.parquet")] == []
+
+
+def test_what_goes_beside_the_rows(
+    mine: Settings,
+    journal: Journal,
+    spark: SparkSession,
+    clip: ClipModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No verdict of what is forgotten by now; photos that stay whoever removes them meanwhile; of
+    one that is none its post comes without, and is told."""
+    red, blue, none = (photo(mine, each) for each in ("red", "blue", "black"))
+    (uploads(str(mine.service.journal)) / f"{none}.jpg").write_bytes(b"no photo")
+    old, taken = (Path(kept_photo(f"{mine.table}/photos", sha)) for sha in (red, blue))
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"a day old")  # `compact` may be about to remove it
+    os.utime(old, (0, 0))
+    write(journal, clip, post("l-1", "지갑을 잃음", "lost"))
+    write(journal, clip, post("s-1", "지갑 하나"))
+    write(journal, clip, post("s-2", "지갑 둘"), photos=[red, blue, none])
+    for post_id in ("s-1", "s-2"):
+        journal.append(PairDecided("l-1", post_id, "rejected"), "account-" + "a" * 32)
+    journal.forget("post:s-1", "system")
+
+    def meanwhile(*rest: Any) -> None:
+        taken.unlink()  # by an erase of another post that had it
+        take_in(*rest)
+
+    monkeypatch.setattr("matching_spark.operations.merge.take_in", meanwhile)
+    done = merge(mine, spark=spark)
+    assert decisions.latest(mine.table) == {("l-1", "s-2"): "rejected"}
+    assert (old.read_bytes() != b"a day old", taken.exists()) == (True, True)
+    assert (done.embedded, len(done.left_out)) == (2, 1)
+    assert done.left_out[0].startswith(f"s-2: photo {none}: ")
+    (row,) = PostsTable.of(mine, spark).frame().where("post_id = 's-2'").collect()
+    assert [each["sha256"] for each in row["photos"]] == [red, blue]
 
 
 def test_events_in_any_batches_end_as_the_last_of_each_post(
