@@ -208,6 +208,9 @@ def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path
         place.write_bytes(half)
     torn.append(tmp_path / "t/posts/metadata/dead-m0.avro")
     torn[-1].write_bytes(b"Obj\x01torn")
+    torn.append(tmp_path / "t/fetched/00/0")  # whole, and by its address, not by what it shows
+    torn[-1].parent.mkdir(parents=True)
+    torn[-1].write_bytes((tmp_path / "in/new.png").read_bytes())
     done = ops.posts.erase(settings(table, tmp_path), [ID], True, spark=table.session)
     assert done.proof is not None
     assert [place for place in torn if place.exists()] == []
