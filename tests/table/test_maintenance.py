@@ -70,11 +70,16 @@ def backdate(folder: Path) -> None:
 
 
 def test_nothing_expires_before_its_time_however_old_it_is(
-    table: PostsTable, clip: ClipModel
+    table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search plans from the current snapshot, which may be old: its clock starts when it ends."""
     hadoop = Hadoop(snapshot_keep=timedelta(hours=1), target_file_bytes=5 << 20)
     patient = PostsTable.open(table.uri, table.spark, hadoop)
+    written, ended = (each.timestamp_ms / 1000 for each in table.metadata.metadata.snapshot_log)
+    for now, expiring in (((written + ended) / 2, 0), (ended + 1, 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda now=now: now + 3600)
+            assert waiting(patient).expiring_snapshots == expiring
     before, planned = answers(table.uri, clip), table.snapshot
     old = table.snapshots
     gain = waiting(patient)
@@ -82,9 +87,14 @@ def test_nothing_expires_before_its_time_however_old_it_is(
     assert 0 < gain.files_after < len(patient.plan().files)
     assert (gain.deleted_rows, gain.expiring_snapshots) == (3, 0)
     assert gain.waiting_snapshots == len(old) - 1
+    sizes = {file.uri: file.size_bytes for file in patient.plan().files}
     report = compact(patient)
     assert (report.files_after, report.delete_files_after) == (gain.files_after, 0)
     assert report.expired_snapshots == 0
+    gone = [sizes[uri] for uri in sizes.keys() - {file.uri for file in patient.plan().files}]
+    assert (report.rewritten_files, report.rewritten_bytes) == (len(gone), sum(gone))
+    # Whose summary counts rows that are deleted: to go nowhere takes no post back.
+    assert undo(patient, str(patient.snapshot)).posts_after == patient.frame().count()
     told = patient.state.metadata.properties
     assert told["write.target-file-size-bytes"] == str(5 << 20)
     assert set(old) < set(patient.snapshots)
@@ -255,6 +265,8 @@ def test_status_says_what_compact_would_gain(
     state = json.loads(capsys.readouterr().out)
     gain = waiting(PostsTable.open(table.uri, None, Hadoop()))
     assert gain.deleted_rows == 3
+    gone = waiting(PostsTable.open(table.uri, None, AT_ONCE))
+    assert (gone.expiring_snapshots, gone.expiring_bytes) == (1, 0), "the present one has its files"
     assert state["compact"] == asdict(gain)
     assert state["snapshots"] == table.snapshots
     assert state["snapshots"][0] == state["snapshot"] == table.snapshot
