@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
@@ -89,7 +91,17 @@ def test_what_another_erase_removes_meanwhile_is_missed_by_none(
         before(type(spark), "sql", statement, another)
     before(storage, "open_input", f"{OWN}.jsonl", storage.remove)
     before(erasing, "holds", DEAD, storage.remove)
-    erase(table, [OWN])
+    rejects = Path(table.uri, f"rejects/{OWN}.jsonl")
+    staged = Path(table.uri, "staging/job/0.parquet")
+    said = rejects.read_text()
+
+    def put_back() -> None:  # by a run that had read them before they were taken out
+        rejects.write_text(said)
+        staged.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"key": ["text:0"], "post_id": [OWN]}), staged)
+
+    erase(table, [OWN], Between("rows", put_back))
+    assert not staged.exists()
     monkeypatch.undo()
     assert met == OTHERS
     assert len(done) == 6
