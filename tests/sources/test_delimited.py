@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import re
 import tempfile
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching_spark.domain.posts import Post, clean
+from matching_spark.domain.posts import Post, Reject, clean
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import read_posts
@@ -259,6 +260,30 @@ def test_a_number_that_a_spreadsheet_has_shortened_is_no_id(tmp_path: Path) -> N
     assert [(r.post_id, r.reason, "as text" in r.detail) for r in rejects] == [
         (each, "bad-id", True) for each in short
     ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_a_program_writes_where_there_is_nothing_is_no_word(tmp_path: Path, name: str) -> None:
+    words = ["nan", "NaN", "None", "NULL", "<NA>", "\\N", " NaT "]
+    rows = [
+        json.dumps(
+            dict.fromkeys(["title", "colour", "category", "latitude", "photos"], each)
+        ).replace("{", f'{{"post_id": "{at}", ')
+        for at, each in enumerate(words)
+    ]
+    if name == "a.csv":
+        heading = "post_id,title,colour,category,latitude,photos"
+        rows = [heading, *(f"{at},{','.join([each] * 5)}" for at, each in enumerate(words))]
+    (tmp_path / name).write_text("\n".join([*rows, rows[-1].replace("6", "nan")]))
+    seen = Seen()
+    read_in = list(read_posts(str(tmp_path / name), kind="found", seen=seen))
+    posts = [each for each in read_in if isinstance(each, Post)]
+    assert [post.post_id for post in posts] == [str(at) for at in range(len(words))]
+    assert {(p.title, p.colour, p.category, p.latitude, p.photos) for p in posts} == {
+        ("", "", "", None, ())
+    }
+    assert [each.reason for each in read_in if isinstance(each, Reject)] == ["no-id"]
+    assert "not given, taken as empty" in "".join(seen.lines())
 
 
 def test_every_error_of_a_spreadsheet_is_an_empty_cell(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ ERROR = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
     r"|BUSY!|EXTERNAL!|PYTHON!|GETTING_DATA)|Err:5\d\d"
 )
+# What pandas, SQL, Spark and R write where there is nothing.
+MISSING = frozenset(["nan", "nat", "<na>", "null", "none", "\\n", "n/a"])
 MARK = "'"  # by which a spreadsheet knows a text
 QUOTED = re.compile('="((?:[^"]|"")*)"')  # ="007": a text, as programs keep its zeros from Excel
 
@@ -41,6 +43,11 @@ def unmarked(cell: str) -> str:
 def is_error(cell: str) -> bool:
     """Whether a spreadsheet says by it that a formula failed."""
     return ERROR.fullmatch(cell.strip()) is not None
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a program says by it that there is nothing."""
+    return cell.strip().casefold() in MISSING
 
 
 def is_formula(text: str) -> bool:

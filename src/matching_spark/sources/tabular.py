@@ -26,11 +26,11 @@ from matching_spark.domain.posts import (
     parted,
     status_of,
 )
-from matching_spark.domain.sheets import is_error, unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.guard.each_once import each_once
 from matching_spark.sources import delimited, workbook
+from matching_spark.sources.cells import given, text_of
 from matching_spark.sources.delimited import LONG_LINE, MAX_LINE, Record, check_text, lines_of
 from matching_spark.sources.folder import ENDINGS, LINKED
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, shifted, unused
@@ -103,7 +103,7 @@ def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
             missing &= set(absent(row, sheet.own))
             for name in row.keys() - fields.keys():
                 seen.column(name, unused)
-            known = {field: row[name] for name, field in fields.items()}
+            known = {field: given(name, row[name], seen) for name, field in fields.items()}
             yield from _read(known, number, sheet)
     for name in sorted(missing):
         seen.note("column that is in no row", name)
@@ -200,7 +200,7 @@ def _named(
     for at, cell in enumerate(cells):
         name = names[at] if at < len(names) else ""
         if name in fields:
-            row[fields[name]] = _cell(name, cell, seen)
+            row[fields[name]] = text_of(name, cell, seen)
         elif not name and clean(cell):
             seen.note("cells below no heading, not used", f"column {at + 1}")
     return row
@@ -229,13 +229,6 @@ def _columns(names: list[str], sheet: Sheet) -> dict[str, str]:
         if name and name not in fields:
             sheet.seen.column(name, unused)
     return fields
-
-
-def _cell(name: str, cell: str, seen: Seen) -> str:
-    if is_error(cell):
-        seen.note("an error, taken as empty", f"{cell} in {name}")
-        return ""
-    return unmarked(cell)
 
 
 def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post | Reject]:
