@@ -117,6 +117,11 @@ def test_a_gap_without_end_takes_no_time(gap: str) -> None:
         assert time.process_time() - start < 2  # a moment; with every gap tried, minutes for 400
 
 
+@pytest.mark.parametrize("remark", ["(일)", "(Sun)", "(추정)", "(KST)", "09:00 (KST)"])
+def test_a_remark_in_brackets_is_no_part_of_a_day(remark: str) -> None:
+    assert parse_date(f"2026-11-01 {remark}") == DAY
+
+
 @pytest.mark.parametrize("nothing", [None, "", " ", "-", "NULL", "NaN", float("nan"), "0000-00-00"])
 def test_missing_is_not_unreadable(nothing: object) -> None:
     assert parse_date(nothing) is None
@@ -128,6 +133,7 @@ def test_missing_is_not_unreadable(nothing: object) -> None:
         *("어제", "2026-13-01", "2026-02-30", "2026-11", "202611", "2026-11-01 25:00", True),
         *("11/1/2026", "26.11.01", "01-Nov-26"),  # another day for another reader
         *("none 2026-11-01", "- 2026. 11. 1."),
+        *("2026-11-01 23:30 (UTC)", "2026-11-01 23:30 (EST)", "2026. 11. 1 (음력)"),
         *("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1e9", "99999999999", "2026-305"),
     ],
 )

@@ -41,13 +41,13 @@ HOLIDAYS = {
 }  # fmt: skip
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
-_WEEKDAY = (
-    r"(?:\(?(?:[월화수목금토일]요일|[월화수목금토일](?=\)))\)?"
-    r"|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?)"
-)
+_DAY_NAME = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+_WEEKDAY = rf"(?:\(?(?:[월화수목금토일]요일|[월화수목금토일](?=\)))\)?|{_DAY_NAME},?)"
+# In brackets: a zone's name behind its hours, else a remark: no zone or calendar of another day.
 _ZONE = (
-    r"(?P<zone>z|utc|gmt|kst)?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?(?:\s*(?:utc|gmt|kst))?)?"
-    r"(?:\s*\([^)]*\))?"
+    r"(?P<zone>z|utc|gmt|kst)?\s*"
+    r"(?:(?P<offset>[+-]\d{1,2}(?::?\d{2})?(?:\s*(?:utc|gmt|kst))?)(?:\s*\([^)]*\))?"
+    rf"|\((?:kst|{_DAY_NAME}|(?![^)]*(?:[a-z]|음력))[^)]*)\))?"
 )
 _TIME = (
     r"(?:[t\s]\s*(?P<half>오전|오후)?\s*(?P<hour>\d{1,2})(?::|시)\s*(?P<minute>\d{1,2})?분?"
