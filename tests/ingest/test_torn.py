@@ -8,9 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from matching_spark import Settings
 from matching_spark.config import Hadoop
-from matching_spark.errors import MatchingError
+from matching_spark.errors import InputError, MatchingError
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.ingest import Source, ingest
+from matching_spark.progress import Silent
 from tests.support.vectors import write_vectors
 
 Spoil = Callable[[bytearray], None]
@@ -54,3 +57,25 @@ def test_a_torn_file_is_named(spoil: Spoil, spark: SparkSession, tmp_path: Path)
     assert "vectors.parquet is not Parquet that can be read: " in said
     assert "\n" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [(b"post_id,title\n1,a\n", "is not Parquet that can be read"), (None, "holds no vectors")],
+)
+def test_a_file_that_is_none_is_told_before_spark_starts(
+    tmp_path: Path, held: bytes | None, says: str
+) -> None:
+    path = tmp_path / "vectors.parquet"
+    write_vectors(path, [], np.zeros((0, 8), np.float32))
+    if held is not None:
+        path.write_bytes(held)
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    with pytest.raises(InputError, match=says):
+        ingest(Settings(table=str(tmp_path / "table")), Source(str(path), "found"), progress=Told())
+    assert said == []

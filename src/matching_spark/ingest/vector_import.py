@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
 from itertools import chain, count
@@ -43,6 +43,25 @@ STAGED_BYTES = 64 << 20  # a staged file: what a task holds
 REJECTS_AT_ONCE = 10_000  # of a file that lists them
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """A source that can be read: its row groups, of what dimension its vectors are, which model
+    they name, and its columns that are not read."""
+
+    tasks: list[Task]
+    dimension: int
+    model: str
+    seen: Seen
+
+
+def vectors_of(source: str) -> Vectors:
+    """By its footers and its first vector. Raises InputError."""
+    seen = Seen()
+    tasks = tasks_of(source, seen)
+    dimension, named = first_vector(source, tasks)
+    return Vectors(tasks, dimension, named or f"{EXTERNAL}{dimension}", seen)
+
+
 def ingest_vectors(  # noqa: PLR0913  (as ingest_posts, and what opens a table)
     source: str,
     uri: str,
@@ -52,20 +71,20 @@ def ingest_vectors(  # noqa: PLR0913  (as ingest_posts, and what opens a table)
     progress: Progress = SILENT,
     own: over.Rules = over.OWN,
     rejects: Rejects | None = None,
+    vectors: Vectors | None = None,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
 
     A row that cannot be taken is rejected with its reason, one too of another kind or source than
     the post that the table has, unless `own.replace`. Columns that the source does not have stay as
     they are; those that are not read are in the report's `unknown`. rejects: the list, which
-    whoever hands it in publishes; None: the report's first are all. Raises InputError when it has
-    no such columns, ModelError when its model is not the table's.
+    whoever hands it in publishes; None: the report's first are all. vectors: the source's, read
+    already. Raises InputError when it has no such columns, ModelError when its model is not the
+    table's.
     """
     start = time.perf_counter()
-    seen = Seen()
-    tasks = tasks_of(source, seen)
-    dimension, named = first_vector(source, tasks)
-    model = named or f"{EXTERNAL}{dimension}"
+    vectors = vectors or vectors_of(source)
+    tasks, dimension, model, seen = vectors.tasks, vectors.dimension, vectors.model, vectors.seen
     with suppress(InputError):  # no table yet: the first vector fixes its dimension
         dimension = PostsTable.open(uri).dimension
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)

@@ -15,7 +15,7 @@ from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Rejects, Report, check_rejects, default_rejects
-from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.ingest.vector_import import ingest_vectors, vectors_of
 from matching_spark.layout import JOURNAL_FILE
 from matching_spark.operations.facts import check_key, note_key, with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
@@ -89,11 +89,12 @@ def ingest(
         portal = Portal(settings, source.kind, Days.of(source.since, source.until), seen)
     with Rejects(listed) as out:
         if format == "parquet":
+            vectors = vectors_of(place)  # what cannot be read is said before Spark starts
             with spark_of(settings, what, progress, spark) as session:
                 _erased_first(settings, progress, session)
                 uri, hadoop = settings.table, settings.hadoop
                 report = ingest_vectors(
-                    place, uri, session, source.kind, hadoop, progress, rules, out
+                    place, uri, session, source.kind, hadoop, progress, rules, out, vectors
                 )
                 seen.unknown.update(report.unknown)
         else:
