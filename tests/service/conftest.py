@@ -101,15 +101,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def service(settings: Settings, own: str, tmp_path: Path) -> Settings:
+def service(new: Settings, own: str) -> Settings:
     """Settings of a service over a table of its own."""
-    made = settings.model_copy(deep=True)
-    made.table = own
-    made.similarity.runner = "memory"
-    made.similarity.threshold = 0.0
-    made.similarity.top_k = 40
-    made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
-    made.service.search_budget_s = LONG_S  # a busy machine cuts no answer short
+    made = new.model_copy(deep=True)
+    made.table, made.similarity.threshold, made.similarity.top_k = own, 0.0, 40
     return made
 
 
