@@ -20,7 +20,7 @@ from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, Size, down, up
 from matching_spark.spark.daemons import write_xml
 from tests.support.cluster import CACHE, COMMAND, client, run
-from tests.support.listening import Listener, ask, beyond_loopback, of, ports, watched
+from tests.support.listening import Listener, beyond_loopback, of, ports, watched
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -249,15 +249,16 @@ def test_yarn_and_hdfs_take_no_orders_of_a_browser(yarn: Cluster) -> None:
     apps = f"{yarn.process('resourcemanager').page}/ws/v1/cluster/apps/new-application"
     files = f"{yarn.process('namenode').page}/webhdfs/v1/theirs?op=MKDIRS&user.name=root"
 
-    def as_browser(url: str, method: str) -> int:
-        browser = {"User-Agent": "Mozilla/5.0", "Content-Type": "text/plain"}
-        request = urllib.request.Request(url, b"{}", browser, method=method)
+    def told(url: str, method: str, headers: dict[str, str]) -> int:
+        request = urllib.request.Request(url, b"{}", headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
 
-    assert as_browser(apps, "POST") in (400, 403)
-    assert as_browser(files, "PUT") == 400
-    assert ask(apps, b"{}") == 403  # nor of anybody else: Spark submits by RPC
+    browser = {"User-Agent": "Mozilla/5.0", "Content-Type": "text/plain"}
+    assert told(apps, "POST", browser) in (400, 403)
+    assert told(files, "PUT", browser) == 400
+    # Nor of anybody else: Spark submits by RPC.
+    assert told(apps, "POST", {"Content-Type": "application/json"}) == 403

@@ -3,8 +3,6 @@
 import ipaddress
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,15 +49,9 @@ def listeners(pids: Iterable[int]) -> set[Listener]:
     found = set()
     for protocol, waiting in LISTS.items():
         for line in (PROC / "net" / protocol).read_text().splitlines()[1:]:
-            (
-                _,
-                local,
-                _,
-                state,
-                *_,
-            ) = columns = line.split()
-            if state == waiting and columns[9] in inodes:
-                address, port = local.split(":")
+            columns = line.split()
+            if columns[3] == waiting and columns[9] in inodes:
+                address, port = columns[1].split(":")
                 found.add(Listener(protocol, _address(address), int(port, 16)))
     for line in (PROC / "net" / "unix").read_text().splitlines()[1:]:
         columns = line.split()
@@ -117,13 +109,3 @@ def of(cluster: Cluster) -> list[int]:
 def ports(seen: set[Listener]) -> set[int]:
     """Where they listen, Unix sockets aside."""
     return {each.port for each in seen if each.port is not None}
-
-
-def ask(url: str, data: bytes | None = None) -> int:
-    """The status of an answer; JSON is posted where there is data."""
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
