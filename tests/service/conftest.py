@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from matching_spark.service.guards import accounts
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.opening import opened
+from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
@@ -129,12 +131,44 @@ def new(settings: Settings, tmp_path: Path) -> Settings:
     return made
 
 
+class Lasting(Decoders):
+    """Decoders that the end of a service does not end."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def lasting() -> Iterator[Decoders]:
+    begun = Lasting.of(Settings())
+    yield begun
+    Decoders.close(begun)
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of no event, to be copied."""
+    made, folder = Settings(), tmp_path_factory.mktemp("empty") / "journal"
+    made.service.journal, made.service.key = str(folder), KEY
+    Journal.open_or_create(made).close()
+    return folder
+
+
 @pytest.fixture
-def running(new: Settings, clip: ClipModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def running(
+    new: Settings,
+    clip: ClipModel,
+    lasting: Decoders,
+    empty: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Service]:
     """The whole service, but for its listeners and its threads; with what hundreds of tests can
-    share, or need not pay for: a model that is loaded, and hashes that keep no password."""
+    share, or need not pay for: a model that is loaded, processes that decode photos, which take a
+    second to begin, a journal's tables, and hashes that keep no password."""
+    shutil.copytree(empty, str(new.service.journal))
     monkeypatch.setattr(accounts, "PasswordHasher", partial(PasswordHasher, 1, 8, 1))
     monkeypatch.setattr(opening, "model_of", lambda settings, table: clip)
+    monkeypatch.setattr(Decoders, "of", lambda settings: lasting)
     with opened(new) as service:
         yield service
 
