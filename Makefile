@@ -48,8 +48,8 @@ test-races: setup ## writers of one folder, in processes of their own: nothing a
 	$(TWO) --dist load -m races tests/races
 
 # 200 once in a while: make test-kills KILLS=200
-test-kills: setup ## writer, service and merger of a journal killed at any moment, 40 times: nothing answered is lost or doubled
-	KILLS=$(or $(KILLS),40) .venv/bin/pytest -m kills --timeout 7200 -s --durations 10 tests/kills
+test-kills: setup ## writer, service and merger of a journal killed at any moment, 20 times: nothing answered is lost or doubled
+	KILLS=$(or $(KILLS),20) .venv/bin/pytest -m kills --timeout 7200 -s --durations 10 tests/kills
 
 fuzz: setup ## rows, names and photos spoilt at random, for ten minutes
 	.venv/bin/pytest -m fuzz -p no:randomly tests/fuzz

@@ -35,7 +35,7 @@ from tests.support.journaled import in_table, photo, read
 from tests.support.processes import LONG_S, in_session, wait_until
 
 pytestmark = pytest.mark.kills
-KILLS = int(os.environ.get("KILLS", "40"))
+KILLS = int(os.environ.get("KILLS", "20"))
 SERVED = KILLS // 2
 DIRECT = KILLS - SERVED
 ROOT = Path(__file__).parents[2]

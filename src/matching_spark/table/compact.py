@@ -1,4 +1,4 @@
-"""Maintenance of a warehouse: compact its tables, and take back a mistaken import.
+"""Maintenance of a warehouse: fewer and larger files, and none that no search can ask for.
 
 A search reads the files of the snapshot that it was planned from. They stay until that snapshot
 expires: `hadoop.snapshot_keep` after it ceased to be the current one, not after it was written.
