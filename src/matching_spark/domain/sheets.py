@@ -14,8 +14,9 @@ ERROR = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
     r"|BUSY!|EXTERNAL!|PYTHON!|GETTING_DATA)|Err:5\d\d"
 )
-# What pandas, SQL, Spark and R write where there is nothing.
-MISSING = frozenset(["nan", "nat", "<na>", "null", "none", "\\n", "n/a"])
+# What pandas, SQL, Spark and R write where there is nothing; none, as they do not spell it, is a
+# word, and may be an id.
+MISSING = frozenset(["nan", "NaN", "NaT", "<NA>", "NULL", "null", "None", "\\N", "N/A", "n/a"])
 MARK = "'"  # by which a spreadsheet knows a text
 QUOTED = re.compile('="((?:[^"]|"")*)"')  # ="007": a text, as programs keep its zeros from Excel
 
@@ -47,7 +48,7 @@ def is_error(cell: str) -> bool:
 
 def is_missing(cell: str) -> bool:
     """Whether a program says by it that there is nothing."""
-    return cell.strip().casefold() in MISSING
+    return cell.strip() in MISSING
 
 
 def is_formula(text: str) -> bool:
