@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def fits(page: Page) -> None:
+    page.wait_for_load_state()  # with its style: what was sent is there before it
     wide, screen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= screen, page.url
 
