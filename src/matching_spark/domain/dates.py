@@ -23,7 +23,7 @@ SHEET_DAYS = range(20_000, 80_000)
 # do not know (0001-01-01, 1753-01-01, 1899-12-30, 1900-01-01, 9999-12-31), or a slip of a digit.
 OLDEST, LATEST = dt.date(1900, 1, 2), dt.date(2099, 12, 31)
 LONGEST = 100  # characters: JavaScript's toString has 60 with the name of its zone
-NOT_GIVEN = {each.casefold() for each in MISSING} | {"", "-", "none", "#n/a", "0000-00-00"}
+NOT_GIVEN = frozenset([*map(str.casefold, MISSING), "", "-", "#n/a", "0000-00-00"])
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ZONES = {"z": 0, "utc": 0, "gmt": 0, "kst": 9}  # hours east
 # Those of a month and a day, as sentences have them.

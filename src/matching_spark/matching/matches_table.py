@@ -41,9 +41,8 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
     """
     matcher.table.refresh()
     name = side_tables.ensure(matcher.table, NAME, SCHEMA)
-    existing = kept(matcher)
     since = _last_run(matcher) if new else None
-    pairs = _since(matcher, since, existing) if since else matcher.pairs()
+    pairs = _since(matcher, since, kept(matcher)) if since else matcher.pairs()
     # Read thrice. Not a local checkpoint: with an executor that dies its rows would be lost, where
     # these are worked out anew, from the same snapshots.
     pairs = pairs.persist()
